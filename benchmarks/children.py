@@ -1,0 +1,111 @@
+"""Work in processes of their own: clients that add contacts, and jobs whose memory is looked at."""
+
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+CLIENTS = 8
+
+
+@contextmanager
+def clients() -> Iterator[Callable[[str, list[UUID], float], float]]:
+    """Eight processes; `rate("ours", enterprises, seconds)` lets all of them add; it returns contacts a second."""
+    with ProcessPoolExecutor(CLIENTS, mp_context=get_context("spawn"), initializer=_begin) as pool:
+
+        def rate(whose: str, enterprises: list[UUID], seconds: float) -> float:
+            start = time.time() + 0.3
+            jobs = [
+                pool.submit(_add, whose, enterprises[number % len(enterprises)], start, seconds)
+                for number in range(CLIENTS)
+            ]
+            return sum(job.result() for job in jobs) / seconds
+
+        for job in [pool.submit(_warm) for _each in range(CLIENTS * 2)]:
+            job.result()
+        yield rate
+
+
+def alone(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float, float]:
+    """Run a function in a new process: its result, seconds, and the megabytes that its memory rose at the peak."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin) as pool:
+        return pool.submit(_measured, function, arguments).result()
+
+
+def import_file(enterprise_id: UUID, kind: str, path: str) -> dict[str, Any]:
+    """As many as fit: a batch, a transaction."""
+    from benchmarks import data
+    from enterprises.models import Enterprise
+
+    return data.load(Enterprise.objects.get(pk=enterprise_id), kind, Path(path), "partial")
+
+
+def export_file(enterprise_id: UUID, filter: dict[str, Any], format: str) -> dict[str, Any]:
+    from benchmarks import data
+    from common.tenancy import tenant
+    from contacts.services.exports import start_export
+    from enterprises.models import Enterprise
+
+    enterprise = Enterprise.objects.get(pk=enterprise_id)
+    with tenant(enterprise.pk):
+        run = start_export(data.actor(enterprise), filter=filter, format=format)
+    return data.done(enterprise.pk, run.pk)
+
+
+def _begin() -> None:
+    from benchmarks import setup
+
+    setup.begin()
+
+
+def _warm() -> None:
+    from django.db import connection
+
+    connection.ensure_connection()
+    time.sleep(0.1)
+
+
+def _measured(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, float, float]:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.perf_counter()
+    result = function(*arguments)
+    took = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return result, took, (after - before) / 1024
+
+
+def _add(whose: str, enterprise_id: UUID, start: float, seconds: float) -> int:
+    from benchmarks import raw
+
+    add = _ours(enterprise_id) if whose == "ours" else raw.adder(enterprise_id)
+    for number in range(5):
+        add(f"w{os.getpid()}{time.time_ns()}{number}")
+    time.sleep(max(0.0, start - time.time()))
+    count, until = 0, time.time() + seconds
+    while time.time() < until:
+        add(f"wm{os.getpid()}{time.time_ns()}")
+        count += 1
+    return count
+
+
+def _ours(enterprise_id: UUID) -> Callable[[str], None]:
+    from benchmarks import data
+    from common.tenancy import tenant
+    from contacts.services.contacts import add_contact
+    from enterprises.models import Enterprise
+
+    enterprise = Enterprise.objects.get(pk=enterprise_id)
+    with tenant(enterprise_id):
+        actor = data.actor(enterprise)
+
+    def add(key: str) -> None:
+        with tenant(enterprise_id):
+            add_contact(actor, external_userid=key, name="王小明")
+
+    return add

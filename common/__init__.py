@@ -1,0 +1,1 @@
+"""What every room stands on: tenancy, errors, clock, ids, paging. No models; imports no app."""

@@ -1,0 +1,1 @@
+"""The database backend (`ENGINE = "common.postgres"`), its migration operation and its roles."""

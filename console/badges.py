@@ -1,0 +1,39 @@
+"""The words and colours of states, once for every page: `{% badge "status" contact.status %}`."""
+
+from enum import Enum
+from typing import Any
+
+from common.errors import Text
+from contacts.models import BulkItem, Contact, Follow
+from contacts.rules import Activity, Grade, GradeSource, Status
+from enterprises.models import Enterprise, Member
+from jobs.models import JobRun
+from quota.rules import PackageKind, State
+
+FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
+    "status": (Status, {"active": "green", "archived": "secondary", "lost": "red"}),
+    "grade": (Grade, {"high": "purple", "middle": "blue", "low": "secondary"}),
+    "grade_source": (GradeSource, {"manual": "orange"}),
+    "activity": (Activity, {"frequent": "green", "occasional": "blue", "never": "secondary"}),
+    "kind": (Contact.Kind, {"wechat": "green", "wecom": "orange"}),
+    "follow": (Follow.State, {"active": "green"}),
+    "bulk": (BulkItem.State, {"done": "green", "skipped": "yellow", "refused": "red"}),
+    "job": (
+        JobRun.State,
+        {"queued": "secondary", "running": "blue", "done": "green", "failed": "red", "cancelled": "yellow"},
+    ),
+    "member": (Member.Status, {"active": "green", "disabled": "yellow", "resigned": "secondary"}),
+    "enterprise": (Enterprise.Status, {"active": "green", "suspended": "red"}),
+    "scale": (State, {"below": "green", "at_capacity": "yellow", "over": "red"}),
+    "package": (PackageKind, {"purchase": "blue", "renewal": "cyan", "upgrade": "purple"}),
+}
+
+
+def find(family: str, value: Any) -> tuple[str, Text] | None:
+    """Colour and label of a value; None when the family does not know it. Raises KeyError for an unknown family."""
+    choices, colours = FAMILIES[family]
+    try:
+        member: Any = choices(value)
+    except ValueError:
+        return None
+    return colours.get(member.value, "secondary"), member.label

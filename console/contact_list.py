@@ -1,0 +1,150 @@
+"""The list of contacts: filters, table, columns, bulk bar, export."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from common import paging
+from common.errors import Invalid
+from console import contact_table, navigation
+from console.base import Page
+from console.bulk import filter_of
+from console.contact_table import ORDERINGS, chosen, options, rows_of, table
+from console.listing import BulkAction, Listing
+from contacts.filters import ContactFilter
+from contacts.models import Contact, GroupChat, Tag
+from contacts.rules import Activity, Grade, Status
+from contacts.services.bulk import ACTIONS
+from enterprises.models import Department, Member
+
+MOST_PEOPLE = 200
+ICONS = {
+    "archive": "archive",
+    "restore": "restore",
+    "tag": "tag",
+    "untag": "tag-off",
+    "transfer": "transfer",
+    "delete": "trash",
+}
+KEYS = {"archive": "e"}
+
+
+class ContactList(Page):
+    permission = "contacts.view"
+    template = "console/contacts/list.html"
+    title = gettext_lazy("Contacts")
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        errors: dict[str, Any] = {}
+        try:
+            asked = ContactFilter.from_params(filter_of(request.META.get("QUERY_STRING", "")), self.actor)
+            contacts = asked.queryset()
+        except Invalid as refusal:
+            asked, contacts = ContactFilter(self.actor, {}), Contact.objects.none()
+            errors = refusal.errors
+        listing = Listing(
+            request,
+            rows_of(contacts),
+            ordering="-added_at",
+            orderings=ORDERINGS,
+            counted=paging.count(contacts) if not errors else paging.Count(0, exact=True),
+        )
+        columns = chosen(request.COOKIES.get(contact_table.COOKIE))
+        context = {
+            "listing": listing,
+            "columns": columns,
+            "table": table(listing.rows, columns),
+            "filtered": bool(asked.params or errors),
+            "errors": errors,
+        }
+        if request.htmx:  # type: ignore[attr-defined]
+            return self.render(context, template=f"{self.template}#results", status=400 if errors else 200)
+        context |= {
+            "params": asked.params,
+            "filters": self._filters(asked.params),
+            "more": sum(1 for name in asked.params if name not in ("search", "owner", "status", "grade")),
+            "actions": self._actions(),
+            "all_columns": [(column, column in columns) for column in contact_table.COLUMNS if not column.always],
+            "may_add": self.actor.may("contacts.add"),
+            "export_url": self._address("exports", "contacts.export"),
+            "import_url": self._address("imports", "contacts.import"),
+        }
+        return self.render(context, status=400 if errors else 200)
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        """Which columns to show: kept by the browser, for this list."""
+        wanted = [column.name for column in contact_table.COLUMNS if column.name in request.POST.getlist("columns")]
+        response = self.redirect(f"{request.path}?{request.META.get('QUERY_STRING', '')}".rstrip("?"))
+        response.set_cookie(
+            contact_table.COOKIE,
+            ".".join(wanted) or "none",
+            max_age=365 * 86400,
+            path=f"/e/{self.enterprise.code}/",
+            secure=request.is_secure(),
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+    def _filters(self, params: dict[str, Any]) -> dict[str, SafeString | str]:
+        """The options of each select of the filter form, as HTML: written once a page."""
+
+        def many(name: str) -> list[str]:
+            return params.get(name, [])
+
+        def choice(name: str, choices: Iterable[tuple[Any, Any]]) -> SafeString:
+            return options([("", _("All")), *choices], many(name) or [""])
+
+        people = self._people([*many("owner"), *many("member")])
+        tags = [(pk, f"{group} · {name}") for pk, group, name in self._tags()]
+        silent = {True: ["true"], False: ["false"]}.get(params.get("inactive"), [""])  # type: ignore[arg-type]
+        shown: dict[str, SafeString | str] = {
+            "owner": choice("owner", [("me", _("Me")), ("none", _("Nobody")), *people]),
+            "member": choice("member", [("me", _("Me")), *people]),
+            "status": choice("status", Status.choices()),
+            "grade": choice("grade", Grade.choices()),
+            "activity": choice("activity", Activity.choices()),
+            "kind": choice("kind", Contact.Kind.choices),
+            "department": choice("department", Department.objects.order_by("name").values_list("pk", "name")),
+            "inactive": options([("", _("All")), ("true", _("Inactive")), ("false", _("Not inactive"))], silent),
+            **{name: options(tags, many(name)) for name in ("tag_any", "tag_all", "tag_none")},
+        }
+        if many("group"):
+            groups = GroupChat.objects.visible_to(self.actor).filter(pk__in=many("group"))
+            shown["group"] = choice("group", groups.values_list("pk", "name"))
+        return shown
+
+    def _people(self, named: list[str]) -> list[tuple[Any, str]]:
+        """Members to choose from: the first by name, and those the filter names."""
+        active = Member.objects.filter(status=Member.Status.ACTIVE).order_by("name", "id").values_list("pk", "name")
+        people = list(active[: MOST_PEOPLE + 1])
+        missing = set(named) - {str(pk) for pk, _name in people} - {"me", "none"}
+        if missing:
+            people += Member.objects.filter(pk__in=missing).values_list("pk", "name")
+        return people
+
+    def _tags(self) -> Iterable[tuple[Any, str, str]]:
+        tags = Tag.objects.order_by("group__position", "group__name", "position", "name")
+        return tags.values_list("pk", "group__name", "name")
+
+    def _actions(self) -> list[BulkAction]:
+        return [
+            BulkAction(
+                action.label,
+                reverse("bulk", kwargs={"code": self.enterprise.code, "action": action.name}),
+                icon=ICONS.get(action.name, "checks"),
+                danger=action.name == "delete",
+                key=KEYS.get(action.name, ""),
+            )
+            for action in ACTIONS.values()
+            if self.actor.may(action.permission)
+        ]
+
+    def _address(self, page: str, permission: str) -> str | None:
+        return navigation.address(page, self.enterprise.code) if self.actor.may(permission) else None

@@ -1,0 +1,170 @@
+"""The page of one contact: the profile on the left, tabs on the right."""
+
+from decimal import Decimal
+from itertools import groupby
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from common.errors import NotFound, Text
+from console.base import Page
+from contacts import queries
+from contacts.models import Contact, Follow, FollowTag, GroupChat, GroupMember, Purchase
+from contacts.rules import Grade, Kind, Status
+from enterprises import audit
+from enterprises.audit_actions import label as action_label
+from enterprises.rest import get_or_404
+from quota import queries as quota
+from quota.rules import Action
+
+EVENTS_TEMPLATE = "console/contacts/timeline.html#events"
+EVENTS = 30
+PURCHASES = 100
+ENTRIES = 50
+
+TABS: dict[str, tuple[Text, str | None]] = {
+    "timeline": (gettext_lazy("Timeline"), None),
+    "purchases": (gettext_lazy("Purchases"), None),
+    "groups": (gettext_lazy("Group chats"), "groups.view"),
+    "followers": (gettext_lazy("Friends"), None),
+    "visibility": (gettext_lazy("Who sees it"), None),
+    "audit": (gettext_lazy("Audit"), "audit.view"),
+}
+
+
+class OneContact(Page):
+    """What the pages of one contact share."""
+
+    permission: ClassVar[str | None] = "contacts.view"
+
+    def contact(self, pk: UUID) -> Contact:
+        """The contact, if it exists for this person (O5)."""
+        return get_or_404(Contact.objects.visible_to(self.actor).select_related("owner"), pk)
+
+    def address(self, contact: Contact, tab: str = "") -> str:
+        kwargs = {"code": self.enterprise.code, "pk": contact.pk}
+        return reverse("contact-tab", kwargs={**kwargs, "tab": tab}) if tab else reverse("contact", kwargs=kwargs)
+
+    def after(self, contact: Contact, tab: str = "") -> str:
+        """Where to go after a change: the contact's page, or the list when it is out of sight by now."""
+        if Contact.objects.visible_to(self.actor).filter(pk=contact.pk).exists():
+            return self.address(contact, tab)
+        return reverse("contacts", kwargs={"code": self.enterprise.code})
+
+
+class ContactPage(OneContact):
+    """The profile on the left, a tab on the right; each tab has an address."""
+
+    template = "console/contacts/contact.html"
+
+    def get(self, request: HttpRequest, pk: UUID, tab: str = "timeline") -> HttpResponseBase:
+        contact = self.contact(pk)
+        if tab not in self._tabs():
+            raise NotFound()
+        self.title = str(contact)
+        context = {"contact": contact, "tab": tab, "tabs": self._tabs(), **getattr(self, f"_{tab}")(contact)}
+        context["may_edit"] = self.actor.may("contacts.edit")
+        if request.htmx:  # type: ignore[attr-defined]
+            whole = "cursor" not in request.GET
+            return self.render(context, template=f"{self.template}#tab" if whole else EVENTS_TEMPLATE)
+        return self.render({**context, **self._profile(contact)})
+
+    def _tabs(self) -> dict[str, Text]:
+        return {name: label for name, (label, code) in TABS.items() if code is None or self.actor.may(code)}
+
+    def _profile(self, contact: Contact) -> dict[str, Any]:
+        worn = FollowTag.objects.filter(contact=contact).select_related("tag__group")
+        names = {row.tag_id: row.tag for row in worn.order_by("tag__group__position", "tag__position", "tag__name")}
+        may = self.actor.may
+        context: dict[str, Any] = {
+            "tags": list(names.values()),
+            "may_archive": may("contacts.archive") and contact.status == Status.ACTIVE,
+            "may_restore": may("contacts.archive") and contact.status == Status.ARCHIVED,
+            "may_tag": may("contacts.tag"),
+            "may_grade": may("contacts.grade"),
+            "may_assign": may("contacts.assign"),
+        }
+        if context["may_archive"] or context["may_restore"]:
+            context["standing"] = quota.position(self.enterprise)
+        if context["may_restore"]:
+            context["decision"] = quota.decide(self.enterprise, Action.RESTORE_CONTACT, standing=context["standing"])
+        return context
+
+    def _timeline(self, contact: Contact) -> dict[str, Any]:
+        kinds = [kind for kind in self.request.GET.getlist("kind") if kind]
+        page = queries.timeline_page(contact, size=EVENTS, kinds=kinds, cursor=self.request.GET.get("cursor"))
+        by_day = groupby(page.rows, key=lambda event: timezone.localtime(event.at).date())
+        return {
+            "days": [(day, [shown(event) for event in events]) for day, events in by_day],
+            "next": page.next,
+            "cursor": self.request.GET.get("cursor"),
+            "kinds": Kind.choices(),
+            "kind": kinds[0] if kinds else "",
+        }
+
+    def _purchases(self, contact: Contact) -> dict[str, Any]:
+        rows = list(Purchase.objects.filter(contact=contact).order_by("-paid_at", "-id")[: PURCHASES + 1])
+        return {"purchases": rows[:PURCHASES], "more": len(rows) > PURCHASES}
+
+    def _groups(self, contact: Contact) -> dict[str, Any]:
+        seen = GroupChat.objects.visible_to(self.actor)
+        inside = GroupMember.objects.filter(contact=contact, group__in=seen).select_related("group__owner")
+        return {"memberships": inside.order_by("-joined_at")}
+
+    def _followers(self, contact: Contact) -> dict[str, Any]:
+        follows = Follow.objects.filter(contact=contact).select_related("member").prefetch_related("taggings__tag")
+        mine = any(
+            follow.member_id == self.actor.member_id and follow.state == Follow.State.ACTIVE for follow in follows
+        )
+        return {
+            "follows": follows,
+            "ends_others": self.actor.may("contacts.edit") and self.actor.may("contacts.assign"),
+            "may_follow": not mine and self.actor.may("contacts.add"),
+        }
+
+    def _visibility(self, contact: Contact) -> dict[str, Any]:
+        return {"viewers": queries.viewers(contact)}
+
+    def _audit(self, contact: Contact) -> dict[str, Any]:
+        entries = audit.visible_to(self.actor).filter(subject_id=contact.pk).order_by("-at", "-id")[:ENTRIES]
+        return {"entries": [(entry, action_label(entry.action), differences(entry)) for entry in entries]}
+
+
+def shown(event: queries.Event) -> tuple[queries.Event, Text, str, Decimal | None]:
+    """An event as the template shows it: with its name, a line below, and money."""
+    return event, Kind(event.kind).label, describe(event), amount(event)
+
+
+def amount(event: queries.Event) -> Decimal | None:
+    """What was paid (or, negative, given back)."""
+    try:
+        return Decimal(str(event.data["amount"])) if event.side == "customer" and "amount" in event.data else None
+    except ArithmeticError:
+        return None
+
+
+def describe(event: queries.Event) -> str:
+    """The line below an event's name."""
+    data = event.data
+    if event.kind in ("purchase", "refund") and "order_no" in data:
+        return _("Order %(order)s") % {"order": data["order_no"]}
+    if event.kind == Kind.GRADE_CHANGED:
+        known = {grade.value: str(grade.label) for grade in Grade}
+        return f"{known.get(data.get('from'), '—')} → {known.get(data.get('to'), '—')}"
+    if event.kind == Kind.OWNER_CHANGED:
+        return f"{data.get('from') or '—'} → {data.get('to') or '—'}"
+    if event.kind == Kind.UNFOLLOWED:
+        return _("Ended by the contact") if data.get("by") == "contact" else _("Ended by the member")
+    return str(data.get("text") or data.get("name") or data.get("source") or "")
+
+
+def differences(entry: Any) -> list[tuple[str, Any, Any]]:
+    """What an audit entry changed: field, before, after."""
+    fields = list(dict.fromkeys([*entry.before, *entry.after]))
+    return [(field, entry.before.get(field), entry.after.get(field)) for field in fields]

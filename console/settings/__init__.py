@@ -1,0 +1,11 @@
+"""Settings: the enterprise, its policy, roles, API tokens, the audit trail; a module per page."""
+
+from console.settings import audit, enterprise, policy, roles, tokens
+
+urlpatterns = [
+    *enterprise.urlpatterns,
+    *policy.urlpatterns,
+    *roles.urlpatterns,
+    *tokens.urlpatterns,
+    *audit.urlpatterns,
+]

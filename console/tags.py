@@ -1,0 +1,102 @@
+"""Corporate tags in their groups."""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import Count
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import path, reverse
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import Refusal
+from console.base import Page
+from console.forms import attach
+from contacts.models import Tag, TagGroup
+from contacts.services import tags as services
+from enterprises.rest import get_or_404
+
+
+class TagGroupForm(forms.Form):
+    name = forms.CharField(label=_("Name of the group"), max_length=30)
+    tags = forms.CharField(
+        label=_("Tags"), max_length=2000, required=False, help_text=_("Several separated by commas.")
+    )
+
+    def given(self) -> dict[str, Any]:
+        """As the service takes it."""
+        named = self.cleaned_data["tags"].replace("，", ",").split(",")
+        return {"name": self.cleaned_data["name"], "tags": [name.strip() for name in named if name.strip()]}
+
+
+class Tags(Page):
+    """All tags; making groups and tags, renaming and deleting them."""
+
+    permission = "contacts.view"
+    template = "console/tags/list.html"
+    title = _("Tags")
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        return self._show(TagGroupForm())
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        form = TagGroupForm(request.POST)
+        if not form.is_valid():
+            return self._show(form, status=400)
+        try:
+            with transaction.atomic():
+                services.create_tag_group(self.actor, **form.given())
+        except Refusal as refusal:
+            return self._show(attach(form, refusal), status=refusal.status)
+        messages.success(request, _("The tags were made."))
+        return self.redirect(request.path)
+
+    def _show(self, form: forms.BaseForm, status: int = 200) -> HttpResponseBase:
+        groups: dict[Any, tuple[TagGroup, list[Tag]]] = {group.pk: (group, []) for group in TagGroup.objects.all()}
+        for tag in Tag.objects.all():
+            groups[tag.group_id][1].append(tag)
+        context = {"groups": list(groups.values()), "form": form, "may_manage": self.actor.may("tags.manage")}
+        return self.render(context, status=status)
+
+
+class TagChange(Page):
+    """One tag or group: a new tag in it, another name, or its end."""
+
+    permission = "tags.manage"
+    template = "console/tags/change.html"
+
+    def get(self, request: HttpRequest, kind: str, pk: UUID) -> HttpResponseBase:
+        row = self._row(kind, pk)
+        self.title = row.name
+        tags = Tag.objects.filter(group=row) if isinstance(row, TagGroup) else Tag.objects.filter(pk=row.pk)
+        worn = tags.aggregate(number=Count("taggings__contact_id", distinct=True))["number"]
+        return self.render({"row": row, "kind": kind, "worn": worn, "back": self._back_to_list()})
+
+    def post(self, request: HttpRequest, kind: str, pk: UUID) -> HttpResponseBase:
+        row = self._row(kind, pk)
+        name = request.POST.get("name", "")
+        if request.POST.get("action") == "delete":
+            services.delete(self.actor, row=row)
+            messages.success(request, _("“%(name)s” was deleted.") % {"name": row.name})
+        elif request.POST.get("action") == "add" and isinstance(row, TagGroup):
+            tag = services.create_tag(self.actor, group=row, name=name)
+            messages.success(request, _("“%(name)s” was added.") % {"name": tag.name})
+        else:
+            services.edit(self.actor, row=row, name=name)
+            messages.success(request, _("“%(name)s” was changed.") % {"name": row.name})
+        return self.redirect(self._back_to_list())
+
+    def _row(self, kind: str, pk: UUID) -> TagGroup | Tag:
+        return get_or_404(TagGroup.objects.all() if kind == "group" else Tag.objects.all(), pk)
+
+    def _back_to_list(self) -> str:
+        return reverse("tags", kwargs={"code": self.enterprise.code})
+
+
+urlpatterns = [
+    path("tags/", Tags.as_view(), name="tags"),
+    path("tags/<str:kind>/<uuid:pk>/", TagChange.as_view(), name="tag-change"),
+]

@@ -1,0 +1,28 @@
+"""The console's addresses: everything of an enterprise under /e/<code>/."""
+
+from django.urls import include, path
+
+from console import account, bulk, cleanup, contacts, groups, home, imports, jobs, joining, people, quota, settings
+
+pages = [
+    path("", home.Home.as_view(), name="home"),
+    *bulk.urlpatterns,
+    *cleanup.urlpatterns,
+    *contacts.urlpatterns,
+    *groups.urlpatterns,
+    *imports.urlpatterns,
+    *jobs.urlpatterns,
+    *people.urlpatterns,
+    *quota.urlpatterns,
+    *settings.urlpatterns,
+]
+
+urlpatterns = [
+    path("", home.start, name="start"),
+    path("enterprises/", home.choose, name="enterprises"),
+    path("account/", account.account, name="account"),
+    path("language/", account.language, name="language"),
+    path("theme/", account.theme, name="theme"),
+    *joining.urlpatterns,
+    path("e/<slug:code>/", include(pages)),
+]

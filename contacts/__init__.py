@@ -1,0 +1,1 @@
+"""External contacts: follows, groups, interactions, purchases, grades, import and export."""

@@ -1,0 +1,1 @@
+"""REST of this room, a module per noun."""

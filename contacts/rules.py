@@ -1,0 +1,163 @@
+"""The decisions about contacts (C2, C6, C7, C9, C10): pure functions and values; time is an argument.
+
+Set-based SQL that tags or grades a whole enterprise must give what these functions give; its tests compare.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Self
+
+from django.utils.translation import gettext_lazy as _
+
+from common.choices import Choice
+from enterprises.policy import CustomerKind, Policy
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+
+# --- Status ----------------------------------------------------------------------------------------------
+
+
+class Status(Choice):
+    """Active contacts are served; archived and lost ones are not (C2, Q2)."""
+
+    ACTIVE = "active", _("Active")
+    ARCHIVED = "archived", _("Archived")
+    LOST = "lost", _("Lost")
+
+
+# To which statuses a contact may come. None before: a new one; None after: deleted for good.
+_TRANSITIONS: dict[Status | None, frozenset[Status | None]] = {
+    None: frozenset({Status.ACTIVE}),
+    Status.ACTIVE: frozenset({Status.ARCHIVED, Status.LOST, None}),
+    Status.ARCHIVED: frozenset({Status.ACTIVE, Status.LOST, None}),
+    Status.LOST: frozenset({Status.ACTIVE, None}),  # back when somebody adds the person again
+}
+
+
+def may_become(before: Status | None, after: Status | None) -> bool:
+    """Is this change of status a step that exists (C2)? Staying the same is not a change."""
+    return after in _TRANSITIONS[before]
+
+
+def places(before: Status | None, after: Status | None) -> int:
+    """What a change of status does to the number served: +1, 0 or -1 (Q1, Q14). +1 needs admission (C5)."""
+    return (after is Status.ACTIVE) - (before is Status.ACTIVE)
+
+
+# --- Interactions ----------------------------------------------------------------------------------------
+
+
+class Side(Choice):
+    """Who acted in an interaction (C6)."""
+
+    CUSTOMER = "customer", _("Customer")
+    MEMBER = "member", _("Member")
+    SYSTEM = "system", _("System")
+
+
+class Kind(Choice):
+    """What stands on a contact's timeline (C6), each with the side it comes from."""
+
+    side: Side
+
+    def __new__(cls, value: str, label: "str | StrPromise" = "", side: Side = Side.SYSTEM) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        member.side = side
+        return member
+
+    MESSAGE_IN = CustomerKind.MESSAGE_IN.value, CustomerKind.MESSAGE_IN.label, Side.CUSTOMER
+    GROUP_MESSAGE = CustomerKind.GROUP_MESSAGE.value, CustomerKind.GROUP_MESSAGE.label, Side.CUSTOMER
+    MATERIAL_CLICK = CustomerKind.MATERIAL_CLICK.value, CustomerKind.MATERIAL_CLICK.label, Side.CUSTOMER
+    PURCHASE = CustomerKind.PURCHASE.value, CustomerKind.PURCHASE.label, Side.CUSTOMER
+    REFUND = CustomerKind.REFUND.value, CustomerKind.REFUND.label, Side.CUSTOMER
+    MESSAGE_OUT = "message_out", _("Message sent"), Side.MEMBER
+    FOLLOW_UP = "follow_up", _("Follow-up"), Side.MEMBER
+    CALL = "call", _("Call"), Side.MEMBER
+    ADDED = "added", _("Added by a member"), Side.SYSTEM
+    UNFOLLOWED = "unfollowed", _("Relation to a member ended"), Side.SYSTEM
+    JOINED_GROUP = "joined_group", _("Joined a group"), Side.SYSTEM
+    LEFT_GROUP = "left_group", _("Left a group"), Side.SYSTEM
+    ARCHIVED = "archived", _("Archived"), Side.SYSTEM
+    RESTORED = "restored", _("Restored"), Side.SYSTEM
+    LOST = "lost", _("Lost"), Side.SYSTEM
+    RETURNED = "returned", _("Came back"), Side.SYSTEM
+    OWNER_CHANGED = "owner_changed", _("Owner changed"), Side.SYSTEM
+    GRADE_CHANGED = "grade_changed", _("Value grade changed"), Side.SYSTEM
+
+
+def is_customer_side(kind: str) -> bool:
+    """Does this kind come from the contact? Raises ValueError for an unknown kind."""
+    return Kind(kind).side is Side.CUSTOMER
+
+
+def is_sign_of_life(kind: str, policy: Policy) -> bool:
+    """Does this kind end a contact's silence by the enterprise's policy (C7)?"""
+    return kind in policy.inactive_kinds
+
+
+# --- Silence ---------------------------------------------------------------------------------------------
+
+
+def silent_since(now: datetime, policy: Policy) -> datetime:
+    """The latest last sign of life, and the latest addition, of a contact that is inactive at `now`."""
+    return now - timedelta(days=policy.inactive_days)
+
+
+def inactive(added_at: datetime, last_customer_at: datetime | None, now: datetime, policy: Policy) -> bool:
+    """Is the contact inactive (低效): known for the whole period, and silent in it (C7)?
+
+    `last_customer_at`: the last interaction of a kind that counts, None when there was none.
+    Exactly 180 days ago is silent.
+    """
+    since = silent_since(now, policy)
+    return added_at <= since and (last_customer_at is None or last_customer_at <= since)
+
+
+# --- Value and activity ----------------------------------------------------------------------------------
+
+
+class Grade(Choice):
+    """Value by spending (C9)."""
+
+    HIGH = "high", _("High value")
+    MIDDLE = "middle", _("Middle value")
+    LOW = "low", _("Low value")
+
+
+class GradeSource(Choice):
+    """Whether a grade follows from spending or was set by a person and stays (C9)."""
+
+    AUTO = "auto", _("By spending")
+    MANUAL = "manual", _("Set by hand")
+
+
+class Activity(Choice):
+    """Activity segment (C10)."""
+
+    FREQUENT = "frequent", _("Frequent buyer")
+    OCCASIONAL = "occasional", _("Occasional enquirer")
+    NEVER = "never", _("Never interacted")
+
+
+def spend_since(now: datetime, policy: Policy) -> datetime:
+    """Start, inclusive, of the window whose purchases count for grade and activity."""
+    return now - timedelta(days=policy.spend_window_days)
+
+
+def grade(spend: Decimal, policy: Policy) -> Grade:
+    """Value grade by `spend`, the CNY paid in the window; refunds are negative and may make it so (C9)."""
+    if spend >= policy.grade_high:
+        return Grade.HIGH
+    return Grade.MIDDLE if spend >= policy.grade_middle else Grade.LOW
+
+
+def activity(purchases: int, interacted: bool, policy: Policy) -> Activity:
+    """Activity segment (C10): `purchases` (not refunds) in the spending window; `interacted`: did anything
+    ever come from the contact's side?"""
+    if purchases >= policy.frequent_purchases:
+        return Activity.FREQUENT
+    return Activity.OCCASIONAL if interacted or purchases else Activity.NEVER

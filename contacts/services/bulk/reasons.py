@@ -1,0 +1,30 @@
+"""Why a bulk job left a contact out: codes for programs, texts for people."""
+
+from django.utils.translation import gettext_lazy as _
+
+from common.choices import Choice
+
+
+class Reason(Choice):
+    """`refused`: it was wanted and not allowed; all others: there was nothing to do (skipped)."""
+
+    NOT_FOUND = "not_found", _("There is no such contact.")
+    ALREADY_ARCHIVED = "already_archived", _("The contact is archived already.")
+    ALREADY_ACTIVE = "already_active", _("The contact is active already.")
+    ALREADY_TAGGED = "already_tagged", _("The contact has these tags already.")
+    NOT_TAGGED = "not_tagged", _("The contact does not have these tags.")
+    SAME_OWNER = "same_owner", _("The member is the owner already.")
+    CHANGED_SINCE = "changed_since", _("Somebody changed the contact since.")
+    LOST = "lost", _("The contact is lost: nobody follows it and it is in no group.")
+    NOT_ARCHIVED = "not_archived", _("Only archived or lost contacts can be deleted.")
+    NO_FOLLOW = "no_follow", _("Nobody is a friend of this contact, so there is no relation to tag.")
+    OWNER_GONE = "owner_gone", _("The previous owner is not an active member any more.")
+    QUOTA_EXCEEDED = "quota_exceeded", _("No place was left in the scale of the enterprise.")
+
+    @property
+    def refused(self) -> bool:
+        return self in _REFUSED
+
+
+_REFUSED = {Reason.LOST, Reason.NOT_ARCHIVED, Reason.NO_FOLLOW, Reason.OWNER_GONE, Reason.QUOTA_EXCEEDED}
+REFUSED = [reason.value for reason in Reason if reason.refused]

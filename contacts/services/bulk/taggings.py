@@ -1,0 +1,118 @@
+"""Tags on and off: a tag belongs to a follow (C13), so the same rules as for one contact, set-based.
+
+Tags go to the actor's own follow, else to the owner's, else to the oldest. Staff who are friends of the contact take
+tags off their own follow only; everybody else off every follow.
+"""
+
+from contacts.services.bulk.batch import DONE, Batch
+
+_FOLLOWS = """contacts_follow AS follow WHERE follow.enterprise_id = contact.enterprise_id
+    AND follow.contact_id = contact.id AND follow.state = 'active'"""
+_TARGET = f"""(SELECT follow.id FROM {_FOLLOWS}
+    ORDER BY follow.member_id IS DISTINCT FROM %(actor)s::uuid, follow.member_id IS DISTINCT FROM contact.owner_id,
+             follow.added_at, follow.id
+    LIMIT 1)"""
+_TAGS = "unnest(%(tags)s::uuid[]) AS wanted (id)"
+
+CANNOT_TAG = f"""CASE
+    WHEN NOT EXISTS (SELECT FROM {_FOLLOWS}) THEN 'no_follow'
+    WHEN NOT EXISTS (SELECT FROM {_TAGS} WHERE NOT EXISTS (
+        SELECT FROM contacts_followtag AS worn WHERE worn.enterprise_id = contact.enterprise_id
+            AND worn.follow_id = {_TARGET} AND worn.tag_id = wanted.id)) THEN 'already_tagged'
+    ELSE '' END"""
+
+_WORN = f"""worn.enterprise_id = contact.enterprise_id AND worn.contact_id = contact.id
+    AND worn.tag_id = ANY (%(tags)s::uuid[])
+    AND (NOT %(staff)s OR worn.follow_id = coalesce(
+        (SELECT follow.id FROM {_FOLLOWS} AND follow.member_id = %(actor)s::uuid), worn.follow_id))"""
+
+CANNOT_UNTAG = f"CASE WHEN EXISTS (SELECT FROM contacts_followtag AS worn WHERE {_WORN}) THEN '' ELSE 'not_tagged' END"
+
+
+# Ids are given out before the taggings are made, and found taggings are written down before they are taken off, so
+# that an item knows what was done to it without being joined to anything. An id whose tagging was there already is
+# never used.
+MADE = f"""jsonb_build_object('taggings', (
+    SELECT jsonb_agg(jsonb_build_array(uuid7(), wanted.id)) FROM {_TAGS} WHERE item.contact_id IS NOT NULL))"""
+TAKEN = f"""jsonb_build_object('removed', (
+    SELECT jsonb_agg(jsonb_build_array(worn.follow_id, worn.tag_id))
+    FROM contacts_followtag AS worn WHERE {_WORN}))"""
+
+
+def tag(batch: Batch) -> None:
+    """Put the tags on."""
+    made = batch.execute(
+        f"""
+        INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id)
+        SELECT (pair ->> 0)::uuid, item.enterprise_id, {_TARGET}, contact.id, (pair ->> 1)::uuid
+        FROM contacts_bulkitem AS item
+        JOIN contacts_contact AS contact ON contact.enterprise_id = item.enterprise_id AND contact.id = item.contact_id
+        CROSS JOIN LATERAL jsonb_array_elements(item.before -> 'taggings') AS pair
+        WHERE {DONE}
+        ON CONFLICT DO NOTHING
+        """
+    )
+    if made:
+        batch.record("contacts.tagged", batch.count_done(), "", tags=batch.options["tags"])
+
+
+def untag(batch: Batch) -> None:
+    """Take the tags off."""
+    gone = batch.execute(
+        f"""
+        DELETE FROM contacts_followtag AS worn USING contacts_bulkitem AS item
+        CROSS JOIN LATERAL jsonb_array_elements(item.before -> 'removed') AS pair
+        WHERE {DONE} AND worn.enterprise_id = item.enterprise_id
+          AND worn.follow_id = (pair ->> 0)::uuid AND worn.tag_id = (pair ->> 1)::uuid
+        """
+    )
+    if gone:
+        batch.record("contacts.untagged", batch.count_done(), "", tags=batch.options["tags"])
+
+
+# --- Taking it back -------------------------------------------------------------------------------------------
+
+CANNOT_UNDO_TAG = """CASE WHEN EXISTS (
+    SELECT FROM jsonb_array_elements(item.before -> 'taggings') AS pair
+    JOIN contacts_followtag AS worn ON worn.enterprise_id = item.enterprise_id AND worn.id = (pair ->> 0)::uuid
+    ) THEN '' ELSE 'changed_since' END"""
+
+_REMOVED = """jsonb_array_elements(item.before -> 'removed') AS pair
+    JOIN contacts_follow AS follow ON follow.enterprise_id = item.enterprise_id AND follow.id = (pair ->> 0)::uuid
+        AND follow.state = 'active'
+    JOIN contacts_tag AS tag ON tag.enterprise_id = item.enterprise_id AND tag.id = (pair ->> 1)::uuid"""
+
+CANNOT_UNDO_UNTAG = f"""CASE WHEN EXISTS (
+    SELECT FROM {_REMOVED} WHERE NOT EXISTS (
+        SELECT FROM contacts_followtag AS worn WHERE worn.enterprise_id = item.enterprise_id
+            AND worn.follow_id = follow.id AND worn.tag_id = tag.id)
+    ) THEN '' ELSE 'changed_since' END"""
+
+
+def undo_tag(batch: Batch) -> None:
+    """Take off what the undone job put on; taggings that others made are left."""
+    gone = batch.execute(
+        f"""
+        DELETE FROM contacts_followtag AS worn USING contacts_bulkitem AS item
+        CROSS JOIN LATERAL jsonb_array_elements(item.before -> 'taggings') AS pair
+        WHERE {DONE} AND worn.enterprise_id = item.enterprise_id AND worn.id = (pair ->> 0)::uuid
+        """
+    )
+    if gone:
+        batch.record("contacts.untagged", batch.count_done(), "", undoes=str(batch.undoes))
+
+
+def undo_untag(batch: Batch) -> None:
+    """Put back what the undone job took off, where the relation and the tag still exist."""
+    made = batch.execute(
+        f"""
+        INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id)
+        SELECT uuid7(), item.enterprise_id, pair.follow_id, pair.contact_id, pair.tag_id
+        FROM contacts_bulkitem AS item CROSS JOIN LATERAL (
+            SELECT follow.id AS follow_id, follow.contact_id, tag.id AS tag_id FROM {_REMOVED}) AS pair
+        WHERE {DONE}
+        ON CONFLICT DO NOTHING
+        """
+    )
+    if made:
+        batch.record("contacts.tagged", batch.count_done(), "", undoes=str(batch.undoes))

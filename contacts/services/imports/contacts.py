@@ -1,0 +1,280 @@
+"""Loading contacts: new ones take places, known ones are brought up to date (C1, C3, Q10)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from common.ids import uuid7
+from common.sql import execute
+from common.sql import row as one_row
+from contacts.files.reasons import Reason
+from contacts.files.rows import ContactRow
+from contacts.models import Contact, Tag, TagGroup
+from contacts.rules import Activity, Grade, GradeSource, Kind, Side, Status
+from contacts.services.imports.staging import Loaded, Loader
+from quota import queries as quota_queries
+from quota import services as quota
+
+TAG_GROUP = "导入"
+
+
+@dataclass
+class ContactLoader(Loader):
+    """Rows of contacts. A known contact keeps its owner; a row that names another member adds a follow (C1)."""
+
+    tags: dict[str, UUID] = field(default_factory=dict)
+
+    COLUMNS = """external_userid text, new_id uuid, name text, kind text, remark text, company text, phones varchar[],
+        owner_id uuid, added_at timestamptz, tag_ids uuid[], fresh boolean DEFAULT false"""
+
+    def key(self, row: ContactRow) -> str:
+        return row.external_userid
+
+    def load(self, batch: Sequence[tuple[int, ContactRow]]) -> Loaded:
+        self.find_members((row.owner for _line, row in batch), active=True)
+        self._find_tags(batch)
+        self.copy(
+            "line, refusal, refused_column, external_userid, new_id, name, kind, remark, company, phones, owner_id,"
+            " added_at, tag_ids",
+            (self._staged(line, row) for line, row in batch),
+        )
+        keys = [row.external_userid for _line, row in batch]
+        self.match_contacts(keys)
+        self._insert_new(keys)
+        self._follow()
+        self._tag()
+        self._update_known()
+        if self.partial:
+            self._admit_as_many_as_fit()
+        created, updated, unchanged = self._counts()
+        return Loaded(created, updated, unchanged, self.refused())
+
+    def finish(self) -> None:
+        """All or nothing: everything that is new must fit, or the transaction ends here."""
+        if not self.partial and self._admitted():
+            quota.reserve(self.actor.enterprise, self._admitted())
+            self._write_ledger("SELECT id, label FROM admitted ORDER BY line", self._admitted())
+
+    def open_staging(self) -> None:
+        super().open_staging()
+        execute(
+            """
+            DROP TABLE IF EXISTS admitted;
+            CREATE TEMP TABLE admitted (line bigint, id uuid, label text) ON COMMIT DROP
+            """
+        )
+
+    def _staged(self, line: int, row: ContactRow) -> tuple:
+        owner = self.member(row.owner) if row.owner else None
+        refusal = column = None
+        if row.owner and owner is None:
+            refusal, column = Reason.OWNER_UNKNOWN.value, "owner"
+        return (
+            line,
+            refusal,
+            column,
+            row.external_userid,
+            uuid7(),
+            row.name,
+            row.kind,
+            row.remark,
+            row.company,
+            row.phones,
+            owner,
+            row.added_at,
+            [self.tags[tag] for tag in row.tags],
+        )
+
+    def _find_tags(self, batch: Sequence[tuple[int, ContactRow]]) -> None:
+        """Corporate tags by name; unknown ones are made in a group of their own."""
+        wanted = {tag for _line, row in batch for tag in row.tags} - self.tags.keys()
+        if not wanted:
+            return
+        self.tags.update(Tag.objects.filter(name__in=wanted).order_by("-position", "-id").values_list("name", "pk"))
+        missing = sorted(wanted - self.tags.keys())
+        if missing:
+            group, _made = TagGroup.objects.get_or_create(name=TAG_GROUP)
+            Tag.objects.bulk_create([Tag(group=group, name=name) for name in missing], ignore_conflicts=True)
+            self.tags.update(Tag.objects.filter(group=group, name__in=missing).values_list("name", "pk"))
+
+    def _insert_new(self, keys: list[str]) -> None:
+        """Insert the contacts that are not there yet; when places are short, only as many as there seem to be.
+
+        The account decides later, after all inserts: its row is hot, and locks go contacts → account.
+        """
+        room = max(0, quota_queries.position(self.actor.enterprise).room) if self.partial else None
+        self.sql(
+            """
+            INSERT INTO contacts_contact
+                (id, enterprise_id, external_userid, unionid, name, remark, kind, company, phones, description, status,
+                 owner_id, added_at, grade, grade_source, spend_365d, activity, inactive, last_contact_at, version,
+                 created_at)
+            SELECT new_id, %(enterprise)s, external_userid, '', coalesce(nullif(name, ''), external_userid), remark,
+                   coalesce(kind, %(wechat)s), company, phones, '', %(active)s, coalesce(owner_id, %(importer)s),
+                   coalesce(added_at, %(now)s), %(low)s, %(auto)s, 0, %(never)s, false, coalesce(added_at, %(now)s), 1,
+                   %(now)s
+            FROM staged WHERE contact_id IS NULL AND refusal IS NULL
+            ORDER BY line LIMIT %(room)s
+            ON CONFLICT (enterprise_id, external_userid) DO NOTHING
+            """,
+            wechat=Contact.Kind.WECHAT.value,
+            active=Status.ACTIVE.value,
+            importer=self.actor.member_id,
+            low=Grade.LOW.value,
+            auto=GradeSource.AUTO.value,
+            never=Activity.NEVER.value,
+            room=room,
+        )
+        self.sql(
+            """
+            UPDATE staged SET contact_id = known.id, fresh = (known.id = staged.new_id)
+            FROM contacts_contact AS known
+            WHERE staged.contact_id IS NULL AND staged.refusal IS NULL AND known.enterprise_id = %(enterprise)s
+              AND known.external_userid = staged.external_userid
+              AND known.external_userid = ANY (%(keys)s)
+            """,
+            keys=keys,
+        )
+        self.sql(
+            "UPDATE staged SET refusal = %(full)s WHERE contact_id IS NULL AND refusal IS NULL",
+            full=Reason.QUOTA_EXCEEDED.value,
+        )
+        self.sql(
+            """
+            INSERT INTO contacts_interaction (id, enterprise_id, contact_id, kind, side, at, member_id, key, data)
+            SELECT uuid7(), %(enterprise)s, contact_id, %(added)s, %(system)s, coalesce(added_at, %(now)s),
+                   coalesce(owner_id, %(importer)s), 'added', jsonb_build_object('job', %(job)s::text)
+            FROM staged WHERE fresh
+            """,
+            added=Kind.ADDED.value,
+            system=Side.SYSTEM.value,
+            importer=self.actor.member_id,
+            job=str(self.job_id),
+        )
+
+    def _follow(self) -> None:
+        """The owner follows a new contact; a member named for a known one follows it as well."""
+        self.sql(
+            """
+            WITH made AS (
+                INSERT INTO contacts_follow
+                    (id, enterprise_id, contact_id, member_id, state, added_at, remark, source)
+                SELECT uuid7(), %(enterprise)s, contact_id, coalesce(owner_id, %(importer)s), 'active',
+                       coalesce(added_at, %(now)s), remark, 'import'
+                FROM staged
+                WHERE refusal IS NULL AND coalesce(owner_id, CASE WHEN fresh THEN %(importer)s::uuid END) IS NOT NULL
+                ON CONFLICT (enterprise_id, contact_id, member_id) DO NOTHING
+                RETURNING contact_id)
+            UPDATE staged SET changed = true FROM made WHERE staged.contact_id = made.contact_id
+            """,
+            importer=self.actor.member_id,
+        )
+
+    def _tag(self) -> None:
+        """A tag belongs to the follow (C13): that of the member named, else of the owner."""
+        self.sql(
+            """
+            WITH made AS (
+                INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id)
+                SELECT uuid7(), %(enterprise)s, found.follow_id, found.contact_id, tag.id
+                FROM (SELECT contact_id, tag_ids, (
+                          SELECT follow.id FROM contacts_follow AS follow
+                          WHERE follow.enterprise_id = %(enterprise)s AND follow.contact_id = staged.contact_id
+                            AND follow.member_id = coalesce(staged.owner_id, (
+                                SELECT contact.owner_id FROM contacts_contact AS contact
+                                WHERE contact.enterprise_id = %(enterprise)s AND contact.id = staged.contact_id))
+                      ) AS follow_id
+                      FROM staged WHERE refusal IS NULL AND tag_ids <> '{}') AS found
+                CROSS JOIN unnest(found.tag_ids) AS tag (id)
+                WHERE found.follow_id IS NOT NULL
+                ON CONFLICT (enterprise_id, follow_id, tag_id) DO NOTHING
+                RETURNING contact_id)
+            UPDATE staged SET changed = true FROM made WHERE staged.contact_id = made.contact_id
+            """
+        )
+
+    def _update_known(self) -> None:
+        """What the file says replaces what is there; what it leaves empty stays."""
+        self.sql(
+            """
+            WITH made AS (
+                UPDATE contacts_contact AS contact
+                SET name = coalesce(nullif(staged.name, ''), contact.name),
+                    remark = coalesce(nullif(staged.remark, ''), contact.remark),
+                    company = coalesce(nullif(staged.company, ''), contact.company),
+                    phones = coalesce(nullif(staged.phones, '{}'), contact.phones),
+                    kind = coalesce(staged.kind, contact.kind),
+                    version = contact.version + 1
+                FROM staged
+                WHERE contact.enterprise_id = %(enterprise)s AND contact.id = staged.contact_id
+                  AND contact.id = ANY (ARRAY(SELECT contact_id FROM staged WHERE refusal IS NULL AND NOT fresh))
+                  AND staged.refusal IS NULL AND NOT staged.fresh
+                  AND ((staged.name <> '' AND staged.name <> contact.name)
+                    OR (staged.remark <> '' AND staged.remark <> contact.remark)
+                    OR (staged.company <> '' AND staged.company <> contact.company)
+                    OR (staged.phones <> '{}' AND staged.phones <> contact.phones)
+                    OR staged.kind <> contact.kind)
+                RETURNING contact.id)
+            UPDATE staged SET changed = true FROM made WHERE staged.contact_id = made.id
+            """
+        )
+
+    def _admit_as_many_as_fit(self) -> None:
+        """Ask the account; whoever does not fit leaves again, the last lines first."""
+        fresh = self._fresh()
+        if not fresh:
+            return
+        granted = quota.reserve_up_to(self.actor.enterprise, fresh)
+        if granted < fresh:
+            self._take_back(fresh - granted)
+        if granted:
+            self._write_ledger("SELECT contact_id, name FROM staged WHERE fresh ORDER BY line", granted)
+
+    def _take_back(self, count: int) -> None:
+        self.sql(
+            """
+            UPDATE staged SET fresh = false, refusal = %(full)s
+            WHERE line IN (SELECT line FROM staged WHERE fresh ORDER BY line DESC LIMIT %(count)s)
+            """,
+            full=Reason.QUOTA_EXCEEDED.value,
+            count=count,
+        )
+        for table, column in (
+            ("contacts_followtag", "contact_id"),
+            ("contacts_follow", "contact_id"),
+            ("contacts_interaction", "contact_id"),
+            ("contacts_contact", "id"),
+        ):
+            self.sql(
+                f"""
+                DELETE FROM {table} USING staged
+                WHERE {table}.enterprise_id = %(enterprise)s AND {table}.{column} = staged.new_id
+                  AND staged.contact_id = staged.new_id AND NOT staged.fresh
+                """  # noqa: S608 - names of ours
+            )
+
+    def _write_ledger(self, source: str, count: int) -> None:
+        quota.write_ledger_from(
+            self.actor, source=source, params={}, count=count, reason=quota.Reason.IMPORTED, delta=+1
+        )
+
+    def _fresh(self) -> int:
+        found = one_row("SELECT count(*) FROM staged WHERE fresh")
+        return found[0] if found else 0
+
+    def _admitted(self) -> int:
+        found = one_row("SELECT count(*) FROM admitted")
+        return found[0] if found else 0
+
+    def _counts(self) -> tuple[int, int, int]:
+        if not self.partial:
+            self.sql("INSERT INTO admitted SELECT line, contact_id, name FROM staged WHERE fresh")
+        found = one_row(
+            """
+            SELECT count(*) FILTER (WHERE fresh), count(*) FILTER (WHERE NOT fresh AND changed),
+                   count(*) FILTER (WHERE NOT fresh AND NOT changed)
+            FROM staged WHERE refusal IS NULL
+            """
+        )
+        assert found is not None
+        return found  # type: ignore[return-value]

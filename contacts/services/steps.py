@@ -1,0 +1,194 @@
+"""What changes of contacts are made of. For the services of this room; each runs in its caller's transaction.
+
+Locks are taken in this order: groups, contacts (by external user id), the account of the scale.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models.functions import Greatest
+from django.utils.translation import gettext_lazy as _
+
+from common import clock
+from common.errors import Conflict, Forbidden, Invalid
+from common.ids import uuid7
+from common.sql import insert
+from contacts.models import Contact, Follow, Interaction
+from contacts.queries import nameable
+from contacts.rules import Kind, Status
+from enterprises import audit
+from enterprises.actors import Actor
+from enterprises.models import Member, Role
+from quota import services as quota
+
+
+def find_or_make(person: Contact) -> tuple[Contact, bool]:
+    """The contact with this external user id, locked, and whether it was made just now (C1).
+
+    Two at once: the unique key lets one insert; the other waits for it and finds the row.
+    """
+    if insert(person, unless_there=True):
+        return person, True
+    return Contact.objects.select_for_update(no_key=True).get(external_userid=person.external_userid), False
+
+
+def locked(contact: Contact) -> Contact:
+    """The contact's row as it is now, locked until the end of the transaction."""
+    return Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+
+
+def not_archived(actor: Actor, contact: Contact) -> None:
+    """Raise Conflict for an archived contact: restoring is a decision of its own (C5).
+
+    The contact is named only to those who may see it (O5).
+    """
+    if contact.status != Status.ARCHIVED:
+        return
+    seen = Contact.objects.visible_to(actor).filter(pk=contact.pk).exists()
+    extra: dict[str, Any] = {"contact": contact.pk} if seen else {}
+    raise Conflict(
+        _("This contact is archived. Restore it to go on with it."),
+        code="contact_archived",
+        **extra,
+    )
+
+
+def befriend(contact: Contact, member: Member, *, at: datetime, remark: str = "", source: str = "") -> bool:
+    """The member is a friend of the contact from now on; was there anything to do?
+
+    Adding again renews a relation that had ended, and keeps its tags. The first member to add a contact that
+    has no owner becomes its owner (C3).
+    """
+    if contact.owner_id is None:
+        contact.owner = member
+        Contact.objects.filter(pk=contact.pk).update(owner=member)
+    made = Follow(contact=contact, member=member, added_at=at, remark=remark, source=source)
+    if insert(made, unless_there=True):
+        return True
+    follow = Follow.objects.get(contact=contact, member=member)
+    if follow.state == Follow.State.ACTIVE:
+        return False
+    follow.state, follow.added_at, follow.ended_at = Follow.State.ACTIVE, at, None
+    follow.remark, follow.source = remark or follow.remark, source or follow.source
+    follow.save(update_fields=["state", "added_at", "ended_at", "remark", "source"])
+    return True
+
+
+def arrive(
+    actor: Actor,
+    *,
+    contact: Contact,
+    is_new: bool,
+    follower: Member | None,
+    at: datetime,
+    remark: str,
+    source: str,
+    fact: bool = False,
+) -> bool:
+    """A follow begins; new and returning people take a place, or have taken one already (`fact`)."""
+    origin = {"source": source} if source else {}
+    followed = follower is not None and befriend(contact, follower, at=at, remark=remark, source=source)
+    if is_new or contact.status == Status.LOST:
+        if not is_new:
+            set_status(contact, Status.ACTIVE, lost_at=None)
+            touch(contact.pk, at)
+        note(contact, Kind.ADDED if is_new else Kind.RETURNED, at=at, member=follower, data=origin)
+        audit.record(
+            actor,
+            "contact.added" if is_new else "contact.returned",
+            contact,
+            after={"external_userid": contact.external_userid, **origin},
+        )
+        reason = quota.Reason.ADDED if is_new else quota.Reason.RETURNED
+        if fact:
+            quota.record_facts(actor, places=[place(contact)], reason=quota.Reason.REPORTED if is_new else reason)
+        else:
+            quota.admit(actor, places=[place(contact)], reason=reason)
+    elif followed:
+        assert follower is not None
+        touch(contact.pk, at)
+        note(contact, Kind.ADDED, at=at, member=follower, data=origin)
+        audit.record(actor, "contact.followed", contact, after={"member": str(follower), **origin})
+    return followed
+
+
+def set_status(contact: Contact, status: Status, **times: datetime | None) -> None:
+    """Write the new status; the caller says what it does to the scale."""
+    contact.status = status
+    contact.version += 1
+    for name, value in times.items():
+        setattr(contact, name, value)
+    contact.save(update_fields=["status", "version", *times])
+
+
+def note(
+    contact: Contact,
+    kind: Kind,
+    *,
+    at: datetime,
+    member: Member | None = None,
+    key: str = "",
+    data: dict[str, Any] | None = None,
+) -> Interaction:
+    """Put an entry on the contact's timeline (C2, C6)."""
+    entry = Interaction(
+        contact=contact,
+        kind=kind,
+        side=kind.side,
+        at=at,
+        member=member,
+        key=key or str(uuid7()),
+        data=data or {},
+    )
+    insert(entry)
+    return entry
+
+
+def touch(contact_id: UUID, at: datetime, **changes: Any) -> None:
+    """There was contact at `at`: carried on the contact, so that no job has to scan events (C6)."""
+    Contact.objects.filter(pk=contact_id).update(last_contact_at=Greatest("last_contact_at", at), **changes)
+
+
+def place(contact: Contact) -> quota.Place:
+    """The contact as the ledger names it."""
+    return quota.Place(contact.pk, str(contact))
+
+
+def past(at: datetime | None, field: str = "at") -> datetime:
+    """`at`, or now. Raises Invalid for what has not happened yet (clocks may differ by a few minutes)."""
+    now = clock.now()
+    if at is None:
+        return now
+    if (at - now).total_seconds() > 300:
+        raise Invalid({field: [_("This lies in the future.")]})
+    return at
+
+
+def named_member(actor: Actor, member: Member | None, field: str) -> Member | None:
+    """The member that somebody acts for: themselves; others only with contacts.assign, and in their range.
+
+    Raises Forbidden, or Invalid for a member who is not active.
+    """
+    if member is None or member.pk == actor.member_id:
+        return member or actor.member
+    actor.require("contacts.assign")
+    if not member.is_active:
+        raise Invalid({field: [_("This member is not active.")]})
+    if not nameable(actor).filter(pk=member.pk).exists():
+        raise out_of_range()
+    return member
+
+
+def stays_visible(actor: Actor, contact: Contact) -> None:
+    """Raise Forbidden when a graded admin's change would take the contact out of their own sight."""
+    member = actor.member
+    if member is None or member.role.scope != Role.Scope.DEPARTMENTS:
+        return
+    if not Contact.objects.visible_to(actor).filter(pk=contact.pk).exists():
+        raise out_of_range()
+
+
+def out_of_range() -> Forbidden:
+    """What a graded admin is told who reaches beyond the departments given to them (O4)."""
+    return Forbidden(_("Name a member of the departments given to you."), code="out_of_range")

@@ -1,0 +1,1 @@
+"""Enterprises and their people: members, departments, roles, tokens, policy, audit."""

@@ -1,0 +1,76 @@
+"""The permission codes. Roles hold them; services ask for them; unknown codes are refused at the edge."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import Text
+
+
+@dataclass(frozen=True)
+class Permission:
+    """A code, what it lets somebody do, and the group it is shown in."""
+
+    code: str
+    label: Text
+    group: Text
+
+
+_CONTACTS = _("Contacts")
+_QUOTA = _("Scale")
+_SETTINGS = _("Settings")
+
+PERMISSIONS: dict[str, Permission] = {
+    permission.code: permission
+    for permission in (
+        Permission("contacts.view", _("See contacts"), _CONTACTS),
+        Permission("contacts.add", _("Add contacts"), _CONTACTS),
+        Permission("contacts.edit", _("Edit contacts, record interactions and purchases"), _CONTACTS),
+        Permission("contacts.archive", _("Archive and restore contacts"), _CONTACTS),
+        Permission("contacts.delete", _("Delete contacts for good"), _CONTACTS),
+        Permission("contacts.grade", _("Override the value grade"), _CONTACTS),
+        Permission("contacts.assign", _("Change the owner"), _CONTACTS),
+        Permission("contacts.tag", _("Tag contacts"), _CONTACTS),
+        Permission("contacts.import", _("Import files"), _CONTACTS),
+        Permission("contacts.export", _("Export lists"), _CONTACTS),
+        Permission("groups.view", _("See group chats"), _CONTACTS),
+        Permission("groups.manage", _("Manage group chats"), _CONTACTS),
+        Permission("tags.manage", _("Manage corporate tags"), _CONTACTS),
+        Permission("quota.view", _("See the scale"), _QUOTA),
+        Permission("quota.buy", _("Record packages"), _QUOTA),
+        Permission("quota.ledger", _("See the ledger"), _QUOTA),
+        Permission("members.view", _("See members and departments"), _SETTINGS),
+        Permission("members.manage", _("Manage members and departments"), _SETTINGS),
+        Permission("roles.manage", _("Manage roles"), _SETTINGS),
+        Permission("policy.manage", _("Change the policy"), _SETTINGS),
+        Permission("audit.view", _("See the audit trail"), _SETTINGS),
+        Permission("jobs.view_all", _("See everybody's jobs"), _SETTINGS),
+    )
+}
+
+ALL = tuple(PERMISSIONS)
+GRADED_ADMIN = tuple(
+    code
+    for code in ALL
+    if not code.startswith(("roles.", "policy.", "jobs.", "members.manage", "quota.buy", "quota.ledger"))
+)
+STAFF = (
+    "contacts.view",
+    "contacts.add",
+    "contacts.edit",
+    "contacts.tag",
+    "groups.view",
+    "members.view",
+    "quota.view",
+)
+
+SUPER_ADMIN_ROLE = "super_admin"
+GRADED_ADMIN_ROLE = "graded_admin"
+STAFF_ROLE = "staff"
+
+# Roles that every enterprise has, as people read them.
+BUILTIN_ROLES: dict[str, Text] = {
+    SUPER_ADMIN_ROLE: _("Super admin"),
+    GRADED_ADMIN_ROLE: _("Graded admin"),
+    STAFF_ROLE: _("Staff"),
+}

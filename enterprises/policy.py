@@ -1,0 +1,323 @@
+"""The policy of an enterprise: every number and window of the domain, with default, bounds and help text.
+
+Rules take a `Policy` as an argument and never know a number themselves. Stored is only what an enterprise
+changed (`Policy.overrides`), so a better default reaches everybody who left it alone. To add a number, add a
+field here: the console's form, the API and the documentation all iterate over `Policy.fields`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args, get_origin
+
+from annotated_types import Ge, Le
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from common.choices import Choice
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+
+class Group(Choice):
+    """Where a setting stands on the policy page."""
+
+    SCALE = "scale", _("Scale")
+    ALERTS = "alerts", _("Alerts")
+    SILENCE = "silence", _("Silent contacts")
+    VALUE = "value", _("Value and activity")
+    BATCHES = "batches", _("Batches")
+    ACCESS = "access", _("Access")
+
+
+class CustomerKind(Choice):
+    """Interactions that come from the contact (C6); the full list of kinds is in `contacts.rules`."""
+
+    MESSAGE_IN = "message_in", _("Message received")
+    GROUP_MESSAGE = "group_message", _("Message in a group")
+    MATERIAL_CLICK = "material_click", _("Opened a material")
+    PURCHASE = "purchase", _("Purchase")
+    REFUND = "refund", _("Refund")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What people read about a setting. Annotates a field of `Policy`; pydantic ignores it."""
+
+    group: Group
+    label: "StrPromise"
+    help: "StrPromise"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyField:
+    """One setting as forms and documents need it. `many`: a list of such values. Bounds are inclusive."""
+
+    name: str
+    type: type[int] | type[Decimal] | type[CustomerKind]
+    many: bool
+    default: Any
+    minimum: int | Decimal | None
+    maximum: int | Decimal | None
+    group: Group
+    label: "StrPromise"
+    help: "StrPromise"
+
+
+Places = Annotated[int, Field(ge=1, le=10_000_000)]
+Days = Annotated[int, Field(ge=1, le=3650)]
+Money = Annotated[Decimal, Field(ge=0, le=Decimal("9999999999.99"), decimal_places=2)]
+
+
+class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
+    """The typed policy record of one enterprise. `Policy()` is the default policy."""
+
+    free_unverified: Annotated[
+        Places,
+        Text(
+            Group.SCALE,
+            _("Scale without verification"),
+            _("How many contacts an enterprise may serve before it is verified, whatever it has bought."),
+        ),
+    ] = 100
+    free_verified: Annotated[
+        Places,
+        Text(
+            Group.SCALE,
+            _("Free scale"),
+            _("How many contacts a verified enterprise may serve without a package."),
+        ),
+    ] = 2000
+    renewal_window_days: Annotated[
+        int,
+        Field(ge=1, le=365),
+        Text(
+            Group.SCALE,
+            _("Renewal window (days)"),
+            _("How many days before its end a package can be renewed."),
+        ),
+    ] = 90
+    reply_window_hours: Annotated[
+        int,
+        Field(ge=1, le=720),
+        Text(
+            Group.SCALE,
+            _("Reply window (hours)"),
+            _("How long a message may still be replied to while the enterprise is over its scale."),
+        ),
+    ] = 48
+    alert_thresholds: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=100)], ...],
+        Text(
+            Group.ALERTS,
+            _("Alert at (% of the scale)"),
+            _("Shares of the scale at which admins are alerted, ascending."),
+        ),
+    ] = (80, 90, 95, 100)
+    alert_days: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=365)], ...],
+        Text(
+            Group.ALERTS,
+            _("Alert before expiry (days)"),
+            _("How many days before a package ends admins are alerted, descending."),
+        ),
+    ] = (90, 30, 7, 1)
+    inactive_days: Annotated[
+        Days,
+        Text(
+            Group.SILENCE,
+            _("Silent after (days)"),
+            _("A contact known for this long, with nothing coming from it for as long, is inactive."),
+        ),
+    ] = 180
+    inactive_kinds: Annotated[
+        tuple[CustomerKind, ...],
+        Field(min_length=1),
+        Text(
+            Group.SILENCE,
+            _("What counts as a sign of life"),
+            _("Kinds of interaction from the contact's side that end its silence."),
+        ),
+    ] = tuple(CustomerKind)
+    spend_window_days: Annotated[
+        Days,
+        Text(
+            Group.VALUE,
+            _("Spending window (days)"),
+            _("Purchases and refunds of this many days count for value grade and activity."),
+        ),
+    ] = 365
+    grade_high: Annotated[
+        Money,
+        Text(
+            Group.VALUE,
+            _("High value from (CNY)"),
+            _("Spending in the window from which a contact is of high value."),
+        ),
+    ] = Decimal(5000)
+    grade_middle: Annotated[
+        Money,
+        Text(
+            Group.VALUE,
+            _("Middle value from (CNY)"),
+            _("Spending in the window from which a contact is of middle value; below it is of low value."),
+        ),
+    ] = Decimal(1000)
+    frequent_purchases: Annotated[
+        int,
+        Field(ge=1, le=1000),
+        Text(
+            Group.VALUE,
+            _("Frequent buyer from (purchases)"),
+            _("Purchases in the spending window that make a frequent buyer; by default one a quarter."),
+        ),
+    ] = 4
+    undo_days: Annotated[
+        int,
+        Field(ge=1, le=365),
+        Text(
+            Group.BATCHES,
+            _("Undo (days)"),
+            _("How long a batch, such as archiving a selection, can be undone."),
+        ),
+    ] = 30
+    job_file_days: Annotated[
+        Days,
+        Text(
+            Group.BATCHES,
+            _("Keep files (days)"),
+            _("How long uploaded files and reports of ended jobs are kept; they hold customers' data."),
+        ),
+    ] = 30
+    job_days: Annotated[
+        Days,
+        Text(Group.BATCHES, _("Keep jobs (days)"), _("How long ended jobs and notifications are kept.")),
+    ] = 180
+    invitation_days: Annotated[
+        int,
+        Field(ge=1, le=90),
+        Text(
+            Group.ACCESS,
+            _("Invitations (days)"),
+            _("How long the link of an invitation to become a member works."),
+        ),
+    ] = 7
+    token_days: Annotated[
+        Days,
+        Text(Group.ACCESS, _("API tokens (days)"), _("The longest validity that a new API token can be given.")),
+    ] = 365
+
+    @field_validator("free_verified")
+    @classmethod
+    def _verification_never_costs_places(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("free_unverified", value):
+            raise PydanticCustomError("free_order", "below free_unverified")
+        return value
+
+    @field_validator("alert_thresholds")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(left >= right for left, right in pairwise(value)):
+            raise PydanticCustomError("ascending", "not ascending")
+        return value
+
+    @field_validator("alert_days")
+    @classmethod
+    def _descending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(left <= right for left, right in pairwise(value)):
+            raise PydanticCustomError("descending", "not descending")
+        return value
+
+    @field_validator("inactive_kinds")
+    @classmethod
+    def _each_once_in_order(cls, value: tuple[CustomerKind, ...]) -> tuple[CustomerKind, ...]:
+        """A set written in one way, so that equal policies are stored equally."""
+        return tuple(kind for kind in CustomerKind if kind in value)
+
+    @field_validator("grade_middle")
+    @classmethod
+    def _below_high(cls, value: Decimal, info: ValidationInfo) -> Decimal:
+        if value >= info.data.get("grade_high", value + 1):
+            raise PydanticCustomError("grade_order", "not below grade_high")
+        return value
+
+    @classmethod
+    def from_overrides(cls, overrides: Mapping[str, Any]) -> Self:
+        """The policy that differs from the default by `overrides` (JSON or form values).
+
+        Raises pydantic's `ValidationError`; `messages` makes it readable.
+        """
+        return cls.model_validate(dict(overrides))
+
+    def overrides(self) -> dict[str, Any]:
+        """What differs from the default, as JSON values; `from_overrides` reads it back."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """This policy with some settings replaced, checked as a whole. Raises `ValidationError`."""
+        return self.from_overrides({**self.overrides(), **changes})
+
+    @classmethod
+    def fields(cls) -> Iterator[PolicyField]:
+        """Every setting with its texts and bounds, in the order of the page."""
+        for name, info in cls.model_fields.items():
+            text = next(entry for entry in info.metadata if isinstance(entry, Text))
+            annotation: Any = info.annotation
+            metadata = info.metadata
+            many = get_origin(annotation) is tuple
+            if many:
+                annotation, metadata = _unwrap(get_args(annotation)[0])
+            yield PolicyField(
+                name=name,
+                type=annotation,
+                many=many,
+                default=info.default,
+                minimum=next((entry.ge for entry in metadata if isinstance(entry, Ge)), None),  # type: ignore[arg-type]
+                maximum=next((entry.le for entry in metadata if isinstance(entry, Le)), None),  # type: ignore[arg-type]
+                group=text.group,
+                label=text.label,
+                help=text.help,
+            )
+
+
+def _unwrap(annotation: Any) -> tuple[Any, list[Any]]:
+    """The plain type and the constraints of a list's element."""
+    if get_origin(annotation) is not Annotated:
+        return annotation, []
+    plain, *extras = get_args(annotation)
+    return plain, [constraint for extra in extras for constraint in extra.metadata]
+
+
+_INVALID = _("Enter a valid value.")
+_MESSAGES: dict[str, "StrPromise"] = {
+    "extra_forbidden": _("There is no such setting."),
+    "greater_than_equal": _("Must be at least {ge}."),
+    "less_than_equal": _("Must be at most {le}."),
+    "too_short": _("Choose at least {min_length}."),
+    "int_type": _("Enter a whole number."),
+    "int_parsing": _("Enter a whole number."),
+    "int_from_float": _("Enter a whole number."),
+    "decimal_type": _("Enter an amount."),
+    "decimal_parsing": _("Enter an amount."),
+    "finite_number": _("Enter an amount."),
+    "decimal_max_places": _("At most {decimal_places} decimal places."),
+    "enum": _("Choose one of the offered values."),
+    "free_order": _("Must be at least the scale without verification."),
+    "ascending": _("Must be ascending, each value once."),
+    "descending": _("Must be descending, each value once."),
+    "grade_order": _("Must be less than the amount for high value."),
+}
+
+
+def messages(error: ValidationError) -> dict[str, list["str | StrPromise"]]:
+    """A failed validation as {setting: [message]}, each message once; translated when shown."""
+    result: dict[str, dict[tuple[str, str], str | StrPromise]] = {}
+    for entry in error.errors(include_url=False):
+        kind, context = entry["type"], entry.get("ctx", {})
+        message = format_lazy(_MESSAGES.get(kind, _INVALID), **context)
+        result.setdefault(str(entry["loc"][0]), {})[kind, str(context)] = message
+    return {name: list(found.values()) for name, found in result.items()}

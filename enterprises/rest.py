@@ -1,0 +1,202 @@
+"""The base of every API view: one tenant scope around authentication, work and rendering."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_lazy as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from common import clock, paging
+from common.errors import Invalid, NotFound, Stale
+from common.ids import parse_uuid
+from common.tenancy import tenant
+from enterprises import idempotency
+from enterprises.actors import Actor
+from enterprises.models import ApiToken, Enterprise
+from enterprises.tokens import needs_touch
+
+LIST_PARAMETERS = {"cursor", "page_size", "ordering", "count"}
+
+
+class TenantAPIView(APIView):
+    """Opens the tenant named by the caller, checks the method's permission code, renders inside the scope.
+
+    `permissions` maps a method to the code it needs; services check what they do themselves as well. An answer
+    of 400 or more rolls everything back: a refusal leaves nothing half done.
+    """
+
+    permissions: ClassVar[dict[str, str]] = {}
+    # A file is sent whatever the caller says it accepts.
+    any_accept: ClassVar[bool] = False
+    token: ApiToken | None = None
+
+    @property
+    def actor(self) -> Actor:
+        return self.request.auth
+
+    def enter(self, enterprise_id: UUID) -> None:
+        """Called by the authentication, which sets `enterprise` when the caller belongs there."""
+        self.scope.enter_context(tenant(enterprise_id))
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with ExitStack() as self.scope:
+            self.enterprise: Enterprise | None = None
+            response = super().dispatch(request, *args, **kwargs)
+            if isinstance(response, Response):
+                response.render()
+            if self.enterprise is not None:
+                if response.status_code >= 400:
+                    transaction.set_rollback(True)
+                else:
+                    idempotency.keep(self.request, response)
+        self._touch_token()
+        return response
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        refuse_nul(request)
+        method = "GET" if request.method == "HEAD" else request.method
+        if code := self.permissions.get(method or ""):
+            self.actor.require(code)
+        idempotency.replay(request)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
+        return super().perform_content_negotiation(request, force or self.any_accept)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, idempotency.Replayed):
+            return exc.response
+        return super().handle_exception(exc)
+
+    def _touch_token(self) -> None:
+        """After the scope, in a moment of its own, so that parallel calls with one token do not wait here."""
+        now = clock.now()
+        if self.token is None or self.enterprise is None or not needs_touch(self.token, now):
+            return
+        with suppress(DatabaseError), tenant(self.enterprise.pk):  # the answer is made; it must not fail now
+            ApiToken.objects.filter(pk=self.token.pk).update(last_used_at=now)
+
+    # --- lists ------------------------------------------------------------------------------------------------
+
+    def page(
+        self,
+        queryset: QuerySet,
+        represent: Callable[[Any], Any],
+        *,
+        orderings: Iterable[str] | Mapping[str, str],
+        default: str,
+        prepare: Callable[[list[Any]], Any] | None = None,
+    ) -> Response:
+        """A cursor list `{next, previous, results}`; `count` only when asked for (DESIGN.md 7).
+
+        `orderings` are the columns that may be ordered by (either direction), or public names with their
+        columns. `prepare` sees the whole page first, to load what belongs to its rows in a constant number of
+        queries.
+        """
+        page_query = self.keyset(queryset, orderings=orderings, default=default)
+        page = page_query.page(list(page_query.rows))
+        if prepare is not None:
+            prepare(page.rows)
+        return self.cursor_list(page, [represent(row) for row in page.rows], queryset)
+
+    def keyset(
+        self, queryset: QuerySet, *, orderings: Iterable[str] | Mapping[str, str], default: str
+    ) -> paging.Keyset:
+        """The page that the caller asks for, not read yet: for views that read rows in a way of their own."""
+        query = self.request.query_params
+        asked = query.get("ordering") or default
+        columns = orderings if isinstance(orderings, Mapping) else {name: name for name in orderings}
+        if asked.removeprefix("-") not in columns:
+            raise Invalid({"ordering": [_("This list cannot be ordered like that.")]})
+        ordering = asked[: len(asked) - len(asked.removeprefix("-"))] + columns[asked.removeprefix("-")]
+        size = paging.page_size(query.get("page_size"))
+        return paging.Keyset(queryset, ordering=ordering, size=size, cursor=query.get("cursor"))
+
+    def cursor_list(self, page: paging.Page, results: list[Any], queryset: QuerySet | None = None) -> Response:
+        """`{next, previous, results}` with the cursors of `page`; counts `queryset` when the caller asks for it."""
+        body: dict[str, Any] = {
+            "next": self._link(page.next),
+            "previous": self._link(page.previous),
+            "results": results,
+        }
+        if queryset is not None and self.flag("count"):
+            counted = paging.count(queryset)
+            body["count"] = {"value": counted.value, "exact": counted.exact}
+        return Response(body)
+
+    def check_query(self, known: Iterable[str] = ()) -> None:
+        """Raise Invalid for parameters that this list does not know: a typo must not widen a list."""
+        unknown = set(self.request.query_params) - set(known) - LIST_PARAMETERS
+        if unknown:
+            raise Invalid({name: [_("This filter does not exist.")] for name in sorted(unknown)}, code="unknown_filter")
+
+    def flag(self, name: str) -> bool:
+        """A yes-or-no parameter of the query; raises Invalid for anything else."""
+        value = self.request.query_params.get(name, "false")
+        if value not in ("1", "true", "0", "false"):
+            raise Invalid({name: [_("Say true or false.")]})
+        return value in ("1", "true")
+
+    def _link(self, cursor: str | None) -> str | None:
+        if cursor is None:
+            return None
+        query = self.request.query_params.copy()
+        query["cursor"] = cursor
+        return self.request.build_absolute_uri(f"{self.request.path}?{query.urlencode()}")
+
+
+def refuse_nul(request: Request) -> None:
+    """PostgreSQL keeps no NUL in a text, so nothing that has one can be found; raises Invalid."""
+    for name, values in request.query_params.lists():
+        if "\x00" in name or any("\x00" in value for value in values):
+            raise Invalid({name.replace("\x00", ""): [_("Null characters are not allowed.")]})
+
+
+def get_or_404(queryset: QuerySet, pk: UUID | str) -> Any:
+    """The one row with this id among those the caller may see; NotFound for all others alike (O5)."""
+    uuid = parse_uuid(pk)
+    row = queryset.filter(pk=uuid).first() if uuid else None
+    if row is None:
+        raise NotFound()
+    return row
+
+
+def reference(queryset: QuerySet, pk: UUID | None, field: str) -> Any:
+    """The row that a body's field names; Invalid for missing and foreign ones alike. None stays None."""
+    if pk is None:
+        return None
+    row = queryset.filter(pk=pk).first()
+    if row is None:
+        raise Invalid({field: [_("There is nothing with this id.")]})
+    return row
+
+
+def check_version(request: Request, row: Any) -> None:
+    """Honour If-Match: raises Stale when the caller edits something older than what stands there now.
+
+    Locks the row, so nobody changes it between this check and the edit that follows in the same transaction.
+    """
+    expected = {tag.strip() for tag in request.META.get("HTTP_IF_MATCH", "").split(",")} - {""}
+    if not expected:
+        return
+    locked = type(row)._default_manager.select_for_update(no_key=True).filter(pk=row.pk)
+    version = locked.values_list("version", flat=True).first()
+    if version != row.version or not expected & {"*", f'"{version}"'}:
+        raise Stale(
+            _("Somebody else changed this meanwhile. Read it again, then repeat your change."),
+            version=version,
+        )
+
+
+def etag(response: Response, version: int) -> Response:
+    """Mark the answer with the version it shows."""
+    response["ETag"] = f'"{version}"'
+    return response

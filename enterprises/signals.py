@@ -1,0 +1,9 @@
+"""What rooms above must follow in the same transaction. The only signals of the product.
+
+A lower room cannot call a higher one; where a change here must change something there at once, it announces it.
+"""
+
+from django.dispatch import Signal
+
+# Sent with `enterprise` inside its tenant scope: it was created, verified, or its policy changed.
+enterprise_changed = Signal()

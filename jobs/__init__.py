@@ -1,0 +1,1 @@
+"""Long and scheduled work: runs with progress, cancel and resume; notifications."""

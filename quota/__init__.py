@@ -1,0 +1,1 @@
+"""The external-contact scale: capacity, packages, exact admission, the ledger."""

@@ -1,0 +1,142 @@
+"""The scale: one account per enterprise, its packages, and the ledger of every place taken or given back."""
+
+from datetime import datetime
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from common import clock
+from common.ids import uuid7
+from common.tenancy import TenantForeignKey, TenantModel
+from quota.rules import PackageKind, State, within
+
+
+class Account(TenantModel):
+    """The one row that decides admission (DESIGN.md 5).
+
+    Everything a decision needs stands here: `capacity` holds from `capacity_since` (inclusive, empty = always)
+    to `capacity_until` (exclusive, empty = for ever); outside of it the packages are asked again (Q7).
+    """
+
+    served = models.IntegerField(_("served"), default=0)
+    capacity = models.IntegerField(_("capacity"))
+    capacity_since = models.DateTimeField(null=True)
+    capacity_until = models.DateTimeField(null=True)
+    ledger_number = models.BigIntegerField(default=0, help_text="The number of the newest ledger entry.")
+    announced_state = models.CharField(
+        max_length=16,
+        choices=State.choices,
+        default=State.BELOW,
+        help_text="The state that the admins were last told of; decides nothing.",
+    )
+    platform_served = models.IntegerField(_("served according to WeCom"), null=True)
+    platform_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = (
+            models.UniqueConstraint("enterprise_id", name="account_one_per_enterprise"),
+            models.CheckConstraint(condition=models.Q(served__gte=0), name="account_served_not_negative"),
+        )
+
+    def holds(self, moment: datetime) -> bool:
+        """Is the capacity that stands on the row in force at this moment?"""
+        return within(self.capacity_since, self.capacity_until, moment)
+
+
+class Package(TenantModel):
+    """A bought tier and the time in which it holds: start inclusive, end exclusive (Q3-Q6)."""
+
+    tier = models.PositiveIntegerField(_("tier"))
+    price = models.DecimalField(_("price"), max_digits=12, decimal_places=2)
+    kind = models.CharField(_("kind"), max_length=16, choices=PackageKind.choices)
+    starts_at = models.DateTimeField(_("starts"))
+    ends_at = models.DateTimeField(_("ends"))
+    order_no = models.CharField(_("order number"), max_length=64, blank=True)
+    recorded_at = models.DateTimeField(default=clock.now)
+    expired_at = models.DateTimeField(null=True, help_text="When the expiry was recorded by the job (Q7).")
+
+    class Meta(TenantModel.Meta):
+        ordering = ("starts_at", "id")
+        indexes = (models.Index(fields=("enterprise_id", "ends_at"), name="package_end"),)
+        constraints = (
+            models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="package_interval"),
+            models.UniqueConstraint(
+                fields=("enterprise_id", "order_no"), condition=~models.Q(order_no=""), name="package_order_once"
+            ),
+        )
+
+
+class LedgerEntry(TenantModel):
+    """One place taken (+1) or given back (-1) (Q14). Outlives its contact, so it keeps the name, not a key.
+
+    `number` counts the entries of the enterprise in the order of happening: it is given out under the lock of the
+    account's row, so `served_after` of an entry is always `served_after` of the one before plus `delta`.
+    """
+
+    class Reason(models.TextChoices):
+        ADDED = "added", _("Contact added")
+        IMPORTED = "imported", _("Imported")
+        RESTORED = "restored", _("Restored")
+        REPORTED = "reported", _("Reported by WeCom")
+        JOINED_GROUP = "joined_group", _("Joined a group")
+        RETURNED = "returned", _("Came back")
+        ARCHIVED = "archived", _("Archived")
+        LOST = "lost", _("Lost")
+        DELETED = "deleted", _("Deleted")
+        UNDONE = "undone", _("Undone")
+
+    number = models.BigIntegerField()
+    at = models.DateTimeField()
+    delta = models.SmallIntegerField()
+    served_after = models.IntegerField()
+    reason = models.CharField(max_length=16, choices=Reason)
+    contact_id = models.UUIDField()
+    contact_label = models.CharField(max_length=128)
+    actor = TenantForeignKey("enterprises.Member", null=True, related_name="+")
+    actor_label = models.CharField(max_length=128)
+    job_id = models.UUIDField(null=True)
+
+    class Meta(TenantModel.Meta):
+        ordering = ("-number",)
+        constraints = (
+            models.CheckConstraint(condition=models.Q(delta__in=(-1, 1)), name="ledger_one_place"),
+            models.UniqueConstraint(fields=("enterprise_id", "number"), name="ledger_number_once"),
+        )
+        indexes = (
+            models.Index(fields=("enterprise_id", "at", "number"), include=("served_after",), name="ledger_time"),
+            models.Index(fields=("enterprise_id", "contact_id", "number"), name="ledger_contact"),
+            # A list of one reason is fast without an index when the reason is frequent; for the others this is small.
+            models.Index(
+                fields=("enterprise_id", "reason", "number"),
+                condition=~models.Q(reason__in=("imported", "archived")),
+                name="ledger_rare_reason",
+            ),
+        )
+
+
+class TierPrice(models.Model):
+    """What a tier costs a year from a date on. Global: the platform's price table, edited by its operators."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tier = models.PositiveIntegerField(_("tier"), validators=[MinValueValidator(1)])
+    price = models.DecimalField(
+        _("price per year (CNY)"), max_digits=12, decimal_places=2, validators=[MinValueValidator(0)]
+    )
+    effective_from = models.DateField(_("effective from"))
+
+    class Meta:
+        verbose_name = _("price of a tier")
+        verbose_name_plural = _("price table")
+        ordering = ("tier", "-effective_from", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tier", "effective_from"),
+                name="tier_price_once",
+                violation_error_message=_("This tier has a price from this day on already."),
+            ),
+            models.CheckConstraint(condition=models.Q(tier__gt=0, price__gte=0), name="tier_price_sensible"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.tier}"

@@ -1,0 +1,72 @@
+"""The scale's decisions (Q1 to Q9): pure functions and values. Time, zone and policy are always arguments.
+
+* How many contacts may be served now, and until when?             `capacity`, `capacity_window`
+* What may be bought, when does it start and end?                  `renewal`, `check`
+* Where does the enterprise stand?                                 `Position`, `state`
+* May it do this now, and if not, why and what would help?         `decide`
+* What will the next expiry bring?                                 `lapse`
+
+Every interval includes its start and excludes its end. Datetimes are aware; new ones are in UTC.
+"""
+
+from quota.rules.packages import (
+    CapacityWindow,
+    Offer,
+    Package,
+    PackageKind,
+    Refused,
+    Renewal,
+    capacity,
+    capacity_window,
+    check,
+    last_end,
+    package_end,
+    renewal,
+    within,
+)
+from quota.rules.restrictions import (
+    Action,
+    Archive,
+    Buy,
+    Decision,
+    Lapse,
+    Position,
+    Remedy,
+    Renew,
+    State,
+    Verify,
+    decide,
+    lapse,
+    remedies,
+    state,
+)
+
+__all__ = [
+    "Action",
+    "Archive",
+    "Buy",
+    "CapacityWindow",
+    "Decision",
+    "Lapse",
+    "Offer",
+    "Package",
+    "PackageKind",
+    "Position",
+    "Refused",
+    "Remedy",
+    "Renew",
+    "Renewal",
+    "State",
+    "Verify",
+    "capacity",
+    "capacity_window",
+    "check",
+    "decide",
+    "lapse",
+    "last_end",
+    "package_end",
+    "remedies",
+    "renewal",
+    "state",
+    "within",
+]

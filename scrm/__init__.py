@@ -1,0 +1,1 @@
+"""The composition: settings, URLs, Celery and the schedule. Imported by no room."""

@@ -1,0 +1,35 @@
+"""The schedule, in one place: what runs when.
+
+Times of jobs are those of each enterprise (":07" is every hour); from then on the enterprises follow spread over
+some minutes, and never at the full hour, when everybody else's jobs run. Every few minutes a tick looks who is due;
+a missed tick is made up by the next. Messages that nobody fetched before the next tick are dropped.
+"""
+
+from typing import Any
+
+from celery.schedules import schedule
+
+TICK = 300  # seconds
+SWEEP = 15
+
+# (job, from, spread over minutes)
+JOBS = (
+    ("quota.expire", ":07", 40),
+    ("contacts.grade", "02:11", 90),
+    ("contacts.tag_inactive", "03:17", 60),
+    ("quota.verify", "04:37", 60),
+    ("jobs.clean_up", "05:13", 120),
+)
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "sweep": {"task": "jobs.sweep", "schedule": schedule(SWEEP), "options": {"expires": SWEEP}},
+    **{
+        name: {
+            "task": "jobs.fan_out",
+            "args": [name, at, spread],
+            "schedule": schedule(TICK),
+            "options": {"expires": TICK},
+        }
+        for name, at, spread in JOBS
+    },
+}

@@ -1,0 +1,175 @@
+"""Import of contacts (C12): admission, repetition, refusals, owners, tags."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from common.tenancy import tenant
+from contacts.models import Contact, Follow, FollowTag, ImportRefusal, Interaction
+from quota.models import Account, LedgerEntry
+from quota.services import verify_counts
+from tests import factories
+from tests.contacts.imports.conftest import as_csv, report
+
+pytestmark = pytest.mark.django_db
+
+COUNTS = ("rows", "created", "updated", "unchanged", "refused")
+
+
+def counts(run):
+    return tuple(run.result[name] for name in COUNTS)
+
+
+def test_c12_new_contacts_are_admitted_with_ledger_follow_and_timeline(enterprise, run_import):
+    run = run_import(as_csv(("客户ID", "姓名", "添加时间"), ("wm1", "王小明", "2026-01-31 08:00"), ("wm2", "", "")))
+    assert (run.state, counts(run)) == ("done", (2, 2, 0, 0, 0))
+    assert run.report == ""
+    with tenant(enterprise.pk):
+        first, second = Contact.objects.order_by("external_userid")
+        admin = factories.super_admin(enterprise).member
+        assert (first.name, first.added_at) == ("王小明", datetime(2026, 1, 31, tzinfo=UTC))
+        assert (second.name, second.owner) == ("wm2", admin)
+        assert list(Follow.objects.values_list("contact_id", "member_id").order_by("contact_id")) == [
+            (first.pk, admin.pk),
+            (second.pk, admin.pk),
+        ]
+        assert list(Interaction.objects.filter(contact=first).values_list("kind", "at")) == [("added", first.added_at)]
+        ledger = LedgerEntry.objects.order_by("number").values_list("delta", "served_after", "reason", "contact_id")
+        assert list(ledger) == [(1, 1, "imported", first.pk), (1, 2, "imported", second.pk)]
+        assert verify_counts()["ok"]
+
+
+def test_c12_the_same_file_again_changes_nothing(enterprise, run_import):
+    file = as_csv(("external_userid", "name", "tags"), ("wm1", "A", "vip;新客"), ("wm2", "B", ""))
+    run_import(file)
+    with tenant(enterprise.pk):
+        before = list(Contact.objects.order_by("pk").values())
+    again = run_import(file)
+    assert counts(again) == (2, 0, 0, 2, 0)
+    with tenant(enterprise.pk):
+        assert list(Contact.objects.order_by("pk").values()) == before
+        assert (Follow.objects.count(), FollowTag.objects.count(), LedgerEntry.objects.count()) == (2, 2, 2)
+
+
+def test_c12_a_changed_file_updates_what_it_says_and_keeps_what_it_leaves_out(enterprise, run_import):
+    run_import(as_csv(("external_userid", "name", "company", "phone"), ("wm1", "A", "甲公司", "13800000000")))
+    run = run_import(as_csv(("external_userid", "name", "company", "phone"), ("wm1", "A2", "", "")))
+    assert counts(run) == (1, 0, 1, 0, 0)
+    with tenant(enterprise.pk):
+        contact = Contact.objects.get()
+        assert (contact.name, contact.company, contact.phones) == ("A2", "甲公司", ["13800000000"])
+        assert contact.version == 2
+
+
+def test_c1_a_row_that_names_another_member_adds_a_follow_and_takes_no_place(enterprise, run_import):
+    with tenant(enterprise.pk):
+        colleague = factories.member(name="李四")
+    run_import(as_csv(("external_userid", "name"), ("wm1", "A")))
+    run = run_import(as_csv(("external_userid", "owner"), ("wm1", colleague.userid.upper())))
+    assert counts(run) == (1, 0, 1, 0, 0)
+    with tenant(enterprise.pk):
+        contact = Contact.objects.get()
+        assert contact.owner == factories.super_admin(enterprise).member
+        assert set(contact.follows.values_list("member_id", flat=True)) == {contact.owner_id, colleague.pk}
+        assert Account.objects.get().served == 1
+
+
+def test_q10_as_many_as_fit_the_first_rows_win(enterprise, run_import):
+    with tenant(enterprise.pk):
+        Account.objects.update(capacity=2)
+        from enterprises.models import PolicyRecord
+
+        PolicyRecord.objects.update(overrides={"free_verified": 2, "free_unverified": 2})
+    file = as_csv(("external_userid",), *((f"wm{n}",) for n in range(5)))
+    run = run_import(file, on_full="partial")
+    assert counts(run) == (5, 2, 0, 0, 3)
+    assert run.result["refusals"] == {"quota_exceeded": 3}
+    assert [(line, code) for line, code, *_ in report(run)] == [
+        ("4", "quota_exceeded"),
+        ("5", "quota_exceeded"),
+        ("6", "quota_exceeded"),
+    ]
+    with tenant(enterprise.pk):
+        assert set(Contact.objects.values_list("external_userid", flat=True)) == {"wm0", "wm1"}
+        assert verify_counts() == {"ledger": 2, "counter": 2, "contacts": 2, "ok": True}
+
+
+def test_q10_all_or_nothing_refuses_the_whole_file_and_leaves_nothing(enterprise, run_import):
+    with tenant(enterprise.pk):
+        from enterprises.models import PolicyRecord
+
+        Account.objects.update(capacity=2)
+        PolicyRecord.objects.update(overrides={"free_verified": 2, "free_unverified": 2})
+    file = as_csv(("external_userid", "tags"), *((f"wm{n}", "vip") for n in range(5)))
+    run = run_import(file, on_full="refuse")
+    assert run.state == "failed"
+    assert (run.error["code"], run.error["served"], run.error["capacity"], run.error["wanted"]) == (
+        "quota_exceeded",
+        0,
+        2,
+        5,
+    )
+    assert run.error["remedies"]
+    with tenant(enterprise.pk):
+        assert not any(model.objects.exists() for model in (Contact, Follow, FollowTag, Interaction, LedgerEntry))
+        assert Account.objects.get().served == 0
+
+
+def test_c12_a_dry_run_says_what_would_happen_and_does_nothing(enterprise, run_import):
+    run = run_import(as_csv(("external_userid", "added_at"), ("wm1", ""), ("", ""), ("wm2", "never")), dry_run=True)
+    assert counts(run) == (2, 1, 0, 0, 1)
+    assert run.result["refusals"] == {"bad_date": 1}
+    assert [code for _line, code, *_ in report(run)] == ["bad_date"]
+    with tenant(enterprise.pk):
+        assert not Contact.objects.exists() and not LedgerEntry.objects.exists()
+        assert Account.objects.get().served == 0
+
+
+def test_c12_every_refused_row_is_reported_with_line_and_reason(enterprise, run_import):
+    file = as_csv(
+        ("external_userid", "name", "added_at", "owner"),
+        ("wm1", "A", "2026-01-01", ""),
+        ("", "B", "", ""),
+        ("wm 3", "C", "", ""),
+        ("wm4", "D", "31.12.2025", ""),
+        ("wm1", "E", "", ""),
+        ("wm6", "F", "", "nobody"),
+        ("wm7", "G", "2999-01-01", ""),
+    )
+    run = run_import(file)
+    assert counts(run) == (7, 1, 0, 0, 6)
+    assert [(line, code, column) for line, code, _text, column, *_ in report(run)] == [
+        ("3", "missing_id", "external_userid"),
+        ("4", "bad_id", "external_userid"),
+        ("5", "bad_date", "added_at"),
+        ("6", "duplicate_in_file", ""),
+        ("7", "owner_unknown", "owner"),
+        ("8", "future_date", "added_at"),
+    ]
+    assert run.report_name == "f-refused.csv"
+    with tenant(enterprise.pk):
+        assert ImportRefusal.objects.count() == 6
+
+
+def test_o4_a_graded_admin_imports_only_into_their_range(enterprise, run_import):
+    from enterprises.models import Department
+
+    with tenant(enterprise.pk):
+        north, south = (Department.objects.create(name=name) for name in ("华北", "华南"))
+        inside = factories.member(department=north)
+        outside = factories.member(department=south)
+        factories.contact(factories.actor(enterprise, outside), external_userid="wm-south")
+        admin = factories.member(role="graded_admin", ranges=[north])
+    run = run_import(
+        as_csv(
+            ("external_userid", "name", "owner"),
+            ("wm-new", "N", inside.userid),
+            ("wm-south", "changed", ""),
+            ("wm-other", "O", outside.userid),
+        ),
+        member=admin,
+    )
+    assert run.result["refusals"] == {"forbidden": 1, "owner_unknown": 1}
+    with tenant(enterprise.pk):
+        assert Contact.objects.get(external_userid="wm-south").name != "changed"
+        assert set(Contact.objects.values_list("external_userid", flat=True)) == {"wm-south", "wm-new"}

@@ -1,0 +1,93 @@
+"""O4, O5: who sees which contact; `visible_to` and `viewers` are two sides of one rule."""
+
+import pytest
+
+from contacts.models import Contact, Follow
+from contacts.queries import viewers
+from contacts.services import relations
+from enterprises.models import Member
+from enterprises.services import GRADED_ADMIN
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def people(team, enterprise):
+    """Everybody with an opinion about one contact: owned by Anna (Shenzhen), followed by Bob (north)."""
+    contact = factories.contact(team.actors.anna)
+    relations.add_follow(team.actors.bob, contact=contact)
+    ended = factories.member("Dora")
+    left = factories.member("Emil")
+    Follow.objects.create(contact=contact, member=ended, added_at=factories.NOON, state="deleted_by_contact")
+    Follow.objects.create(contact=contact, member=left, added_at=factories.NOON, state="deleted_by_member")
+    members = {
+        "super admin": team.admin.member,
+        "graded above": team.graded,
+        "graded at": factories.member("G at", role=GRADED_ADMIN, ranges=[team.shenzhen]),
+        "graded elsewhere": factories.member("G north", role=GRADED_ADMIN, ranges=[team.north]),
+        "graded without range": factories.member("G none", role=GRADED_ADMIN, department=team.shenzhen),
+        "owner": team.anna,
+        "follower": team.bob,
+        "follower deleted by the contact": ended,
+        "follower who deleted the contact": left,
+        "colleague of the owner": team.carl,
+    }
+    return contact, {name: factories.actor(enterprise, member) for name, member in members.items()}
+
+
+SEES = {
+    "super admin": ["everything"],
+    "graded above": ["range"],
+    "graded at": ["range"],
+    "graded elsewhere": None,
+    "graded without range": None,
+    "owner": ["owner", "follower"],
+    "follower": ["follower"],
+    "follower deleted by the contact": ["follower"],
+    "follower who deleted the contact": None,
+    "colleague of the owner": None,
+}
+
+
+def test_o4_the_matrix(people):
+    contact, actors = people
+    seen = {name: Contact.objects.visible_to(actor).filter(pk=contact.pk).exists() for name, actor in actors.items()}
+    assert seen == {name: rules is not None for name, rules in SEES.items()}
+
+
+def test_o5_viewers_say_the_same_and_why(people):
+    contact, actors = people
+    found = {viewer.member.pk: [str(rule) for rule in viewer.rules] for viewer in viewers(contact)}
+    assert found == {actors[name].member_id: rules for name, rules in SEES.items() if rules}
+    through = {viewer.member.pk: viewer.departments for viewer in viewers(contact)}
+    assert through[actors["graded above"].member_id] == ("华南",)
+    assert through[actors["graded at"].member_id] == ("深圳",)
+
+
+def test_o4_a_contact_without_owner_is_in_nobodys_range(people):
+    contact, actors = people
+    Contact.objects.update(owner=None)
+    contact = Contact.objects.get(pk=contact.pk)
+    expected = {"super admin", "follower", "owner", "follower deleted by the contact"}  # Anna follows it still
+    seen = {name for name, actor in actors.items() if Contact.objects.visible_to(actor).exists()}
+    assert seen == expected
+    assert {viewer.member.pk for viewer in viewers(contact)} == {actors[name].member_id for name in expected}
+
+
+def test_o5_who_may_not_see_contacts_at_all_or_is_gone_is_no_viewer(people):
+    contact, actors = people
+    Member.objects.filter(pk=actors["owner"].member_id).update(status="resigned")
+    role = actors["graded at"].member.role
+    role.permissions = [code for code in role.permissions if code != "contacts.view"]
+    role.save()
+    found = {viewer.member.pk for viewer in viewers(contact)}
+    assert actors["owner"].member_id not in found and actors["graded at"].member_id not in found
+    assert actors["super admin"].member_id in found
+
+
+def test_o4_moving_a_department_moves_what_its_admins_see(team):
+    contact = factories.contact(team.actors.anna)
+    team.shenzhen.parent = team.north
+    team.shenzhen.save()
+    assert not Contact.objects.visible_to(team.actors.graded).filter(pk=contact.pk).exists()

@@ -1,0 +1,42 @@
+"""Makes what the browser tests look at, by the product's own services; prints it as JSON."""
+
+import json
+
+import django
+
+django.setup()
+
+from datetime import timedelta  # noqa: E402
+
+from common import clock  # noqa: E402
+from common.tenancy import tenant  # noqa: E402
+from enterprises.models import User  # noqa: E402
+from enterprises.services import create_enterprise, update_policy  # noqa: E402
+from tests import factories  # noqa: E402
+
+SURNAMES = "王李张刘陈杨赵黄周吴"
+NAMES = ("晓琳", "建国", "美玲", "志强", "雨桐", "海燕", "子轩", "丽华", "文博", "佳怡")
+
+
+def main() -> None:
+    admin = User.objects.create_user("admin@example.com", factories.PASSWORD, name="陈晓琳")
+    enterprise = create_enterprise(name="澄海零售集团", admin=admin, verified=True)
+    other = create_enterprise(name="北辰工业互联平台", admin=admin, verified=False)
+    job = create_enterprise(name="主流程零售", admin=admin, verified=True)  # empty: tests/e2e/test_main_job.py fills it
+    staff = User.objects.create_user("staff@example.com", factories.PASSWORD, name="周敏")
+    with tenant(job.pk):
+        update_policy(factories.super_admin(job), values={"free_verified": 200})
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        factories.member(name="周敏", user=staff)
+        for number in range(60):
+            factories.contact(
+                actor,
+                name=SURNAMES[number % 10] + NAMES[number * 7 % 10],
+                added_at=clock.now() - timedelta(days=number),
+            )
+    print(json.dumps({"code": enterprise.code, "other": other.code, "job": job.code}))
+
+
+if __name__ == "__main__":
+    main()

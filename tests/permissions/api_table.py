@@ -1,0 +1,121 @@
+"""The API's rows (paths below /api/v1/)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from tests.permissions.table import Row
+from tests.permissions.world import World
+
+
+def file(text: str, **more: str) -> Callable[[World], dict[str, Any]]:
+    """An upload."""
+    return lambda _world: {"file": SimpleUploadedFile("upload.csv", text.encode()), **more}
+
+
+NEW_CONTACT = file("external_userid,name\nwm-new,新客户\n", kind="contacts")
+NEW_MEMBER = file("userid,name\nnew,新人\n")
+NEW_DEPARTMENT = file("path\n东区\n")
+
+API = [
+    Row("POST", "auth/token", ok=401, body={"email": "x@example.com", "password": "x"}, public=True),
+    Row("GET", "me"),
+    Row("GET", "enterprise"),
+    Row("PATCH", "enterprise", "policy.manage", body={"name": "新名"}),
+    Row("GET", "enterprise/policy"),
+    Row("PATCH", "enterprise/policy", "policy.manage", body={"undo_days": 7}),
+    # --- departments, members, roles, tokens
+    Row("GET", "departments", "members.view"),
+    Row("POST", "departments", "members.manage", 201, {"name": "东区"}),
+    Row("GET", "departments/{department}", "members.view"),
+    Row("PATCH", "departments/{department}", "members.manage", body={"name": "南大区"}),
+    Row("DELETE", "departments/{leaf}", "members.manage", 204),
+    Row("GET", "members", "members.view"),
+    Row(
+        "POST",
+        "members",
+        "members.manage",
+        201,
+        lambda w: {"userid": "n", "name": "新", "department": w.ids["department"]},
+    ),
+    Row("POST", "members/import", "members.manage", 200, NEW_MEMBER, multipart=True),
+    Row("POST", "departments/import", "members.manage", 200, NEW_DEPARTMENT, multipart=True),
+    Row("GET", "members/{member}", "members.view"),
+    Row("PATCH", "members/{member}", "members.manage", body={"name": "改名"}),
+    Row("POST", "members/{member}/disable", "members.manage"),
+    Row("POST", "members/{away}/enable", "members.manage"),
+    Row("POST", "members/{member}/resign", "members.manage"),
+    Row("POST", "members/{invited}/invite", "members.manage"),
+    Row("GET", "roles", "members.view"),
+    Row("POST", "roles", "roles.manage", 201, {"name": "客服", "scope": "related", "permissions": ["contacts.view"]}),
+    Row("GET", "roles/{role}", "members.view"),
+    Row("PATCH", "roles/{role}", "roles.manage", body={"name": "改名"}),
+    Row("DELETE", "roles/{role}", "roles.manage", 204),
+    Row("GET", "tokens"),
+    Row("POST", "tokens", ok=201, body={"name": "t"}),
+    Row("DELETE", "tokens/{token}", ok=204),
+    Row("GET", "audit", "audit.view"),
+    # --- the scale
+    Row("GET", "quota", "quota.view"),
+    Row("GET", "quota/packages", "quota.view"),
+    Row("POST", "quota/packages", "quota.buy", 201, {"tier": 5000, "kind": "purchase"}),
+    Row("GET", "quota/prices", "quota.view"),
+    Row("PUT", "quota/platform", "quota.buy", body={"served": 5}),
+    Row("GET", "quota/ledger", "quota.ledger"),
+    # --- contacts
+    Row("GET", "contacts", "contacts.view"),
+    Row("POST", "contacts", "contacts.add", 201, {"external_userid": "wm-new", "name": "新客户"}),
+    Row("GET", "contacts/{contact}", "contacts.view"),
+    Row("PATCH", "contacts/{contact}", "contacts.edit", body={"remark": "x"}),
+    Row("POST", "contacts/{contact}/archive", "contacts.archive"),
+    Row("POST", "contacts/{archived}/restore", "contacts.archive"),
+    Row("POST", "contacts/{contact}/grade", "contacts.grade", body={"grade": "high"}),
+    Row("POST", "contacts/{contact}/owner", "contacts.assign", body=lambda w: {"owner": w.ids["member"]}),
+    Row("POST", "contacts/{contact}/tags", "contacts.tag", body=lambda w: {"add": [w.ids["tag"]]}),
+    Row("POST", "contacts/{contact}/follows", "contacts.add", (200, 201), {"remark": "x"}),
+    # The friendship of somebody else is theirs, or an admin's, to end.
+    Row("DELETE", "contacts/{contact}/follows/{friend}", "contacts.edit", 204, but={"owner": 403}),
+    Row("POST", "contacts/{contact}/interactions", "contacts.edit", 201, {"kind": "message_in"}),
+    Row("POST", "contacts/{contact}/purchases", "contacts.edit", 201, {"order_no": "1", "amount": "9.90"}),
+    Row("GET", "contacts/{contact}/timeline", "contacts.view"),
+    Row("GET", "contacts/{contact}/visibility", "contacts.view"),
+    Row("POST", "contacts/bulk", "contacts.archive", 202, lambda w: {"action": "archive", "ids": [w.ids["contact"]]}),
+    Row(
+        "POST",
+        "contacts/bulk/preview",
+        "contacts.archive",
+        body=lambda w: {"action": "archive", "ids": [w.ids["contact"]]},
+    ),
+    Row("POST", "imports", "contacts.import", 202, NEW_CONTACT, multipart=True),
+    Row("POST", "exports", "contacts.export", 202, {"format": "csv"}),
+    Row("GET", "groups", "groups.view"),
+    Row("POST", "groups", "groups.manage", 201, {"name": "新群"}),
+    Row("GET", "groups/{group}", "groups.view"),
+    Row("PATCH", "groups/{group}", "groups.manage", body={"name": "改名"}),
+    Row("DELETE", "groups/{group}", "groups.manage", 204),
+    Row("GET", "groups/{group}/members", "groups.view"),
+    Row("POST", "groups/{group}/members", "groups.manage", body=lambda w: {"contacts": [w.ids["contact"]]}),
+    Row("DELETE", "groups/{group}/members", "groups.manage", 200, lambda w: {"contacts": [w.ids["contact"]]}),
+    Row("GET", "tag-groups", "contacts.view"),
+    Row("POST", "tag-groups", "tags.manage", 201, {"name": "行业"}),
+    Row("GET", "tag-groups/{tag_group}", "contacts.view"),
+    Row("PATCH", "tag-groups/{tag_group}", "tags.manage", body={"name": "改名"}),
+    Row("DELETE", "tag-groups/{tag_group}", "tags.manage", 204),
+    Row("GET", "tags", "contacts.view"),
+    Row("POST", "tags", "tags.manage", 201, lambda w: {"group": w.ids["tag_group"], "name": "新标签"}),
+    Row("GET", "tags/{tag}", "contacts.view"),
+    Row("PATCH", "tags/{tag}", "tags.manage", body={"name": "改名"}),
+    Row("DELETE", "tags/{tag}", "tags.manage", 204),
+    # --- jobs
+    Row("GET", "jobs"),
+    Row("GET", "jobs/{job}"),
+    Row("GET", "jobs/{job}/report", ok=404),
+    Row("POST", "jobs/{open_job}/cancel"),
+    Row("POST", "jobs/{failed_job}/retry", ok=202),
+    Row("POST", "jobs/{job}/undo", ok=202),
+    Row("GET", "notifications"),
+    Row("POST", "notifications/read"),
+    Row("POST", "notifications/{notification}/read"),
+    Row("GET", "schema", public=True),
+]

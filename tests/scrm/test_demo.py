@@ -1,0 +1,67 @@
+"""The demo: made by the services, so all of its numbers agree (issue 2, 9)."""
+
+from datetime import timedelta
+
+import pytest
+
+from common import clock
+from common.tenancy import tenant
+from contacts.models import Contact, Follow, GroupMember, Interaction
+from enterprises.models import Enterprise, Member, User
+from jobs.models import JobRun
+from quota import queries
+from quota.services import verify_counts
+from scrm import demo
+from scrm.demo import platform, retailer
+
+pytestmark = pytest.mark.django_db
+
+SMALL = retailer.Size(
+    contacts=420,
+    group_only=48,
+    archived_long_ago=(8, 9),
+    archived_lately=12,
+    lost=5,
+    not_released_yet=3,
+    second_friends=4,
+)
+
+
+def statuses():
+    return {status: Contact.objects.filter(status=status).count() for status in ("active", "archived", "lost")}
+
+
+def test_q14_the_demo_tells_one_story_whose_numbers_agree():
+    assert not demo.exists()
+    demo.create(lambda text: None, SMALL)
+    assert demo.exists()
+    by_name = {enterprise.name: enterprise for enterprise in Enterprise.objects.all()}
+    assert set(by_name) == {retailer.NAME, platform.NAME}
+
+    shop = by_name[retailer.NAME]
+    with tenant(shop.pk):
+        assert statuses() == {"active": 386, "archived": 29, "lost": 5}
+        assert verify_counts() == {"ledger": 386, "counter": 386, "contacts": 386, "ok": True}
+        overview = queries.overview(shop)
+        assert (overview.position.capacity, overview.difference) == (5000, 3)
+        assert overview.valid_until is not None
+        assert timedelta(days=59) < overview.valid_until - clock.now() < timedelta(days=61)
+        friends = Follow.objects.values("contact")
+        strangers = Contact.objects.exclude(pk__in=friends)
+        assert strangers.count() == GroupMember.objects.filter(contact__in=strangers).count() == 48
+        assert {"high", "middle", "low"} == set(Contact.objects.values_list("grade", flat=True).distinct())
+        assert Contact.objects.filter(inactive=True).exists()
+        assert Member.objects.filter(status="resigned").count() == 1
+        assert not JobRun.objects.exclude(state="done").exists()
+        refused = JobRun.objects.exclude(report="").get()
+        assert refused.result["refusals"].keys() >= {"missing_id", "bad_id", "owner_unknown", "duplicate_in_file"}
+        first = Interaction.objects.order_by("at")[0].at
+        assert clock.now() - first > timedelta(days=500)
+        assert not Interaction.objects.filter(at__gt=clock.now()).exists()
+
+    with tenant(by_name[platform.NAME].pk):
+        assert verify_counts()["ok"]
+        assert statuses() == {"active": platform.CUSTOMERS, "archived": 0, "lost": 0}
+
+    for login in demo.LOGINS:
+        assert User.objects.get(email=login.email).check_password(demo.PASSWORD)

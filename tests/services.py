@@ -1,0 +1,93 @@
+"""PostgreSQL and Redis for the tests: those named by DATABASE_OWNER_URL and REDIS_URL, or embedded ones.
+
+Loaded by pytest before Django's settings. Each worker has a database of its own, made by the owner and used
+by the runtime role, as in production (DESIGN.md 4.2).
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+ROOT = Path(__file__).resolve().parent.parent
+
+if os.environ.get("DATABASE_OWNER_URL"):
+    if not os.environ.get("DATABASE_URL"):
+        _owner = conninfo_to_dict(os.environ["DATABASE_OWNER_URL"])
+        # The role belongs to the server, not to a run: two runs at once must agree on its password.
+        _password = hashlib.sha256(f"scrm_app {_owner.get('password', '')}".encode()).hexdigest()
+        os.environ["DATABASE_URL"] = make_conninfo(**{**_owner, "user": "scrm_app", "password": _password})
+    EMBEDDED = False
+else:
+    os.environ.setdefault("SCRM_DATA", str(ROOT / "var" / "test"))
+    EMBEDDED = True
+
+from scrm import embedded  # noqa: E402  (the folder must be known first)
+
+if EMBEDDED:
+    # All three, so that xdist's workers, who inherit them, take them for given servers and start none.
+    _urls = embedded.urls(embedded.data_folder())
+    os.environ["DATABASE_URL"], os.environ["DATABASE_OWNER_URL"], os.environ["REDIS_URL"] = _urls
+os.environ.setdefault("SECRET_KEY", "tests")
+
+_services: embedded.Embedded | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The controller starts the services; workers of xdist use them."""
+    global _services
+    if EMBEDDED and not hasattr(config, "workerinput") and not config.option.collectonly:
+        try:
+            _services = embedded.Embedded(embedded.data_folder(), durable=False).start()
+        except embedded.EmbeddedError as error:
+            pytest.exit(str(error), returncode=2)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _services is not None:
+        _services.stop()
+
+
+def owner_conninfo(database: str = "") -> str:
+    """How the owner logs in, to the given database."""
+    given = conninfo_to_dict(os.environ["DATABASE_OWNER_URL"])
+    return make_conninfo(**({**given, "dbname": database} if database else given))
+
+
+def runtime_conninfo(database: str) -> str:
+    """How the program logs in, to the given database."""
+    url = os.environ.get("DATABASE_URL") or embedded.urls(embedded.data_folder()).database_url
+    return make_conninfo(**{**conninfo_to_dict(url), "dbname": database})
+
+
+def create_database(name: str) -> None:
+    """A fresh database of the owner's."""
+    with psycopg.connect(owner_conninfo(), autocommit=True) as connection:
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        connection.execute(drop)
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
+        )
+
+
+def drop_database(name: str) -> None:
+    """Leave nothing behind."""
+    with psycopg.connect(owner_conninfo(), autocommit=True) as connection:
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        connection.execute(drop)
+
+
+def empty_tables(name: str) -> None:
+    """What a test committed goes away again; what migrations put there stays."""
+    keep = ("django_migrations", "django_content_type", "auth_permission", "quota_tierprice")
+    with psycopg.connect(owner_conninfo(name), autocommit=True) as connection:
+        tables = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND NOT tablename = ANY (%s)",
+            [list(keep)],
+        ).fetchall()
+        names = sql.SQL(", ").join(sql.Identifier(table) for (table,) in tables)
+        connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(names))
