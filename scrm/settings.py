@@ -70,6 +70,8 @@ INSTALLED_APPS = [
     "jobs",
     "quota",
     "contacts",
+    "collaboration",
+    "upstream",
     "console",
     "scrm",
 ]

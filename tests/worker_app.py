@@ -6,7 +6,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scrm.settings")
 
 from scrm.celery import app
 
-app.conf.task_default_queue = os.environ["TEST_QUEUE"]
+# Its control messages too: a worker of another test process must not answer for this one.
+app.conf.task_default_queue = app.conf.control_exchange = os.environ["TEST_QUEUE"]
 
 
 @app.on_after_finalize.connect

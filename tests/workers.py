@@ -77,8 +77,8 @@ def worker(database: str) -> Iterator[Worker]:
 
 
 def use_redis(database: str) -> None:
-    """Messages and cached values of this process get names of their own: xdist's workers share one Redis."""
-    app.conf.task_default_queue = queue(database)
+    """Messages (of control, too) and cached values get names of their own: xdist's workers share one Redis."""
+    app.conf.task_default_queue = app.conf.control_exchange = queue(database)
     broker().delete(queue(database))
     settings.CACHES["default"]["KEY_PREFIX"] = database
     caches["default"].key_prefix = database

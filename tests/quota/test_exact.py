@@ -212,7 +212,7 @@ def test_q10_the_hot_row_is_changed_last(full_soon):
     decided = at("UPDATE quota_account SET served = served + 1")
     assert "served + 1 <= capacity" in statements[decided]
     for table in ("contacts_contact", "contacts_follow", "contacts_interaction", "enterprises_auditentry"):
-        assert at(f'INSERT INTO "{table}"') < decided
+        assert at(f"INSERT INTO {table} ") < decided
     assert decided < at("WITH account AS ( UPDATE quota_account SET ledger_number")
     assert decided < at("COMMIT")
     # Between the decision and the commit nothing is written but the ledger and the answer to a repeated request.

@@ -1,0 +1,1 @@
+"""Who works on a contact with whom: collaborators, central policy, hand-over, duplicate radar, team board."""

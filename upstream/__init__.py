@@ -1,0 +1,1 @@
+"""Upstream and downstream: spaces, subgroups, partners, visibility, invitations, messages, shares."""

@@ -1,0 +1,5 @@
+"""The routes of upstream under /api/v1/."""
+
+from django.urls.resolvers import URLPattern
+
+urlpatterns: list[URLPattern] = []
