@@ -146,8 +146,8 @@ def _locked(actor: Actor, run: JobRun) -> JobRun:
     return locked
 
 
-def _record(actor: Actor, action: str, run: JobRun, **values: dict[str, Any]) -> None:
-    audit.record(actor, action, run, subject_type="job", subject_label=run.name, **values)
+def _record(actor: Actor, action: str, run: JobRun, after: dict[str, Any] | None = None) -> None:
+    audit.record(actor, action, run, subject_type="job", subject_label=run.name, after=after)
 
 
 def _brief(params: dict[str, Any]) -> dict[str, Any]:

@@ -17,10 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 if os.environ.get("DATABASE_OWNER_URL"):
     if not os.environ.get("DATABASE_URL"):
-        _owner = conninfo_to_dict(os.environ["DATABASE_OWNER_URL"])
+        _url = os.environ["DATABASE_OWNER_URL"]
         # The role belongs to the server, not to a run: two runs at once must agree on its password.
-        _password = hashlib.sha256(f"scrm_app {_owner.get('password', '')}".encode()).hexdigest()
-        os.environ["DATABASE_URL"] = make_conninfo(**{**_owner, "user": "scrm_app", "password": _password})
+        _password = hashlib.sha256(f"scrm_app {conninfo_to_dict(_url).get('password', '')}".encode()).hexdigest()
+        os.environ["DATABASE_URL"] = make_conninfo(_url, user="scrm_app", password=_password)
     EMBEDDED = False
 else:
     os.environ.setdefault("SCRM_DATA", str(ROOT / "var" / "test"))
@@ -54,14 +54,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def owner_conninfo(database: str = "") -> str:
     """How the owner logs in, to the given database."""
-    given = conninfo_to_dict(os.environ["DATABASE_OWNER_URL"])
-    return make_conninfo(**({**given, "dbname": database} if database else given))
+    given = os.environ["DATABASE_OWNER_URL"]
+    return make_conninfo(given, dbname=database) if database else given
 
 
 def runtime_conninfo(database: str) -> str:
     """How the program logs in, to the given database."""
     url = os.environ.get("DATABASE_URL") or embedded.urls(embedded.data_folder()).database_url
-    return make_conninfo(**{**conninfo_to_dict(url), "dbname": database})
+    return make_conninfo(url, dbname=database)
 
 
 def create_database(name: str) -> None:

@@ -3,7 +3,7 @@
 import codecs
 import csv
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO
 
 from contacts.files.encodings import as_byte_lines, detect_delimiter, detect_encoding
 from contacts.files.formulas import restore
@@ -19,7 +19,7 @@ class CsvTable(Table):
     """A CSV file. `csv` takes the records apart; it is fed line by line, and so `_offset` is always the end
     of the record that it gave last."""
 
-    def __init__(self, file: BinaryIO, checkpoint: Checkpoint | None = None) -> None:
+    def __init__(self, file: IO[bytes], checkpoint: Checkpoint | None = None) -> None:
         """Find encoding, delimiter and header; stand behind the header, or where `checkpoint` says."""
         super().__init__()
         self._file = as_byte_lines(file)

@@ -4,7 +4,7 @@ import codecs
 import csv
 import tempfile
 from collections.abc import Iterable
-from typing import BinaryIO, cast
+from typing import IO, cast
 
 _BLOCK = 1 << 20
 _EVIDENCE = 2000  # lines with more than ASCII that are enough to decide
@@ -12,7 +12,7 @@ _UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _DELIMITERS = (",", "\t", ";")
 
 
-def as_byte_lines(file: BinaryIO) -> BinaryIO:
+def as_byte_lines(file: IO[bytes]) -> IO[bytes]:
     """`file` itself, or a temporary UTF-8 copy where lines do not end with the byte LF: UTF-16, old Mac.
 
     The copy is the same each time, so that an offset into it is a checkpoint.
@@ -24,7 +24,7 @@ def as_byte_lines(file: BinaryIO) -> BinaryIO:
         return file
     # Half a surrogate pair becomes bytes that are no UTF-8, and so spoils its own row only.
     decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass") if utf16 else None
-    copy = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 (closed with the table)
+    copy = cast(IO[bytes], tempfile.TemporaryFile())  # noqa: SIM115 (closed with the table)
     file.seek(0)
     while block := file.read(_BLOCK):
         if decoder is None:
@@ -36,7 +36,7 @@ def as_byte_lines(file: BinaryIO) -> BinaryIO:
     return copy
 
 
-def detect_encoding(file: BinaryIO) -> str:
+def detect_encoding(file: IO[bytes]) -> str:
     """`utf-8` or `gb18030` (which contains GBK and GB2312). A few lines in the other one change nothing.
 
     The header decides when it is not plain ASCII; else the lines vote, of which only those count that can

@@ -11,7 +11,7 @@ continues with the next row: CSV seeks there, XLSX (one deflate stream) runs ove
 
 import os
 from contextlib import ExitStack
-from typing import BinaryIO
+from typing import IO
 
 from contacts.files.csv_table import CsvTable
 from contacts.files.reasons import FileProblem, FileRefused
@@ -25,7 +25,9 @@ _ZIP = b"PK\x03\x04"
 _BINARY = (_OLE, _ZIP, b"\x1f\x8b", b"%PDF", b"\x89PNG", b"\xfd7zXZ", b"Rar!", b"7z\xbc\xaf")
 
 
-def open_table(source: str | os.PathLike[str] | BinaryIO, filename: str, checkpoint: Checkpoint | None = None) -> Table:
+def open_table(
+    source: str | os.PathLike[str] | IO[bytes], filename: str, checkpoint: Checkpoint | None = None
+) -> Table:
     """Open `source`, a path or a seekable binary file, as the table that `filename` says it is.
 
     With a `checkpoint` of an earlier batch the rows after that batch follow. A file given by path is closed
@@ -38,7 +40,7 @@ def open_table(source: str | os.PathLike[str] | BinaryIO, filename: str, checkpo
     return table
 
 
-def _table(file: BinaryIO, filename: str, checkpoint: Checkpoint | None) -> Table:
+def _table(file: IO[bytes], filename: str, checkpoint: Checkpoint | None) -> Table:
     extension = filename.rpartition(".")[2].casefold() if "." in filename else ""
     file.seek(0)
     start = file.read(8)
@@ -57,7 +59,7 @@ def _table(file: BinaryIO, filename: str, checkpoint: Checkpoint | None) -> Tabl
     return CsvTable(file, checkpoint)
 
 
-def _has_password(file: BinaryIO) -> bool:
+def _has_password(file: IO[bytes]) -> bool:
     """A workbook with a password is an OLE file with a stream of this name; an old .xls has none."""
     name = "EncryptedPackage".encode("utf-16-le")
     tail = b""

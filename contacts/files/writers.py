@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
-from typing import Any, BinaryIO, ClassVar, Self
+from typing import IO, Any, ClassVar, Self
 from urllib.parse import quote
 
 import xlsxwriter
@@ -41,7 +41,7 @@ class TableWriter(ABC):
     extension: ClassVar[str]
     content_type: ClassVar[str]
 
-    def __init__(self, stream: BinaryIO, *, zone: tzinfo) -> None:
+    def __init__(self, stream: IO[bytes], *, zone: tzinfo) -> None:
         self._stream = stream
         self._zone = zone
 
@@ -86,7 +86,7 @@ class CsvWriter(TableWriter):
     extension = "csv"
     content_type = "text/csv; charset=utf-8"
 
-    def __init__(self, stream: BinaryIO, *, zone: tzinfo) -> None:
+    def __init__(self, stream: IO[bytes], *, zone: tzinfo) -> None:
         super().__init__(stream, zone=zone)
         self._buffer = io.StringIO(newline="")
         self._csv = csv.writer(self._buffer)
@@ -128,7 +128,7 @@ class XlsxWriter(TableWriter):
     extension = "xlsx"
     content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
-    def __init__(self, stream: BinaryIO, *, zone: tzinfo, sheet_rows: int = SHEET_ROWS) -> None:
+    def __init__(self, stream: IO[bytes], *, zone: tzinfo, sheet_rows: int = SHEET_ROWS) -> None:
         super().__init__(stream, zone=zone)
         self._book = xlsxwriter.Workbook(stream, {"constant_memory": True})
         self._bold = self._book.add_format({"bold": True})
@@ -193,7 +193,7 @@ class XlsxWriter(TableWriter):
 WRITERS: dict[str, type[TableWriter]] = {writer.extension: writer for writer in (CsvWriter, XlsxWriter)}
 
 
-def open_writer(extension: str, stream: BinaryIO, *, zone: tzinfo) -> TableWriter:
+def open_writer(extension: str, stream: IO[bytes], *, zone: tzinfo) -> TableWriter:
     """A writer of `csv` or `xlsx`. Raises KeyError for anything else."""
     return WRITERS[extension](stream, zone=zone)
 

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from posixpath import dirname, join, normpath
-from typing import BinaryIO
+from typing import IO
 
 from contacts.files.reasons import FileProblem, FileRefused
 from contacts.files.safe_xml import CHUNK, MAX_DEPTH, SafeXml, local
@@ -36,7 +36,7 @@ _DAMAGED = (
 class _Cautious:
     """A file that does not let `zipfile` read a directory of millions of entries into memory."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
@@ -50,7 +50,7 @@ class _Cautious:
 class Package:
     """The parts of a workbook by name. Raises FileRefused for whatever is wrong with them."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         try:
             self._zip = zipfile.ZipFile(_Cautious(file))
         except _DAMAGED as error:

@@ -7,7 +7,7 @@ needs it is refused. The person may see another value on the screen than the fil
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO
 
 from contacts.files.reasons import BadCell, FileProblem, FileRefused, Reason
 from contacts.files.safe_xml import MAX_DEPTH, SafeXml, local
@@ -23,7 +23,7 @@ _BUILT_IN_FORMATS = 164  # number formats from here on are defined in the file
 class XlsxTable(Table):
     """The first visible sheet of a workbook."""
 
-    def __init__(self, file: BinaryIO, checkpoint: Checkpoint | None = None) -> None:
+    def __init__(self, file: IO[bytes], checkpoint: Checkpoint | None = None) -> None:
         super().__init__()
         self._row = 0
         skip_to = int(checkpoint["row"]) if checkpoint else 0

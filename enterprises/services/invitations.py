@@ -123,7 +123,8 @@ def _claims(token: str) -> tuple[Enterprise, dict[str, str]]:
         raise _invalid() from error
     if datetime.fromtimestamp(int(claims["u"]), UTC) <= clock.now():
         raise NotFound(_("This invitation has expired. Ask for a new one."), code="invitation_expired")
-    enterprise = Enterprise.objects.filter(pk=parse_uuid(claims["e"]), status=Enterprise.Status.ACTIVE).first()
+    pk = parse_uuid(claims["e"])
+    enterprise = Enterprise.objects.filter(pk=pk, status=Enterprise.Status.ACTIVE).first() if pk else None
     if enterprise is None:
         raise _invalid()
     return enterprise, claims

@@ -49,7 +49,7 @@ def create_member(
         userid=_userid(userid), name=_name(name), email=_email(email), department=department, role=role, user=None
     )
     _save(member, force_insert=True)
-    after = {"userid": member.userid, "name": member.name, "email": member.email}
+    after: dict[str, Any] = {"userid": member.userid, "name": member.name, "email": member.email}
     after |= {"department": department, "role": role.label}
     if ranges:
         after["ranges"] = _set_ranges(actor, member, ranges)[1]

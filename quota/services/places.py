@@ -110,7 +110,9 @@ def reserve(enterprise: Enterprise, wanted: int) -> None:
         if account.served + wanted > account.capacity:
             raise exceeded(enterprise, wanted, account=account)
         Account.objects.update(served=F("served") + wanted)
-    elif not rules.within(*taken, clock.now()):
+        return
+    since, until = taken
+    if not rules.within(since, until, clock.now()):
         account = refresh_account(enterprise)
         if account.served > account.capacity:
             account.served -= wanted  # ours goes with the transaction

@@ -24,7 +24,7 @@ def archive(batch: Batch) -> None:
         return
     reason = quota.Reason.UNDONE if batch.undoes else quota.Reason.ARCHIVED
     batch.note(Kind.ARCHIVED)
-    batch.record("contacts.archived", count, reason.label, status="archived")
+    batch.record("contacts.archived", count, str(reason.label), status="archived")
     quota.give_back(count)
     batch.write_ledger(count, reason=reason, delta=-1)
 
@@ -48,7 +48,7 @@ def restore(batch: Batch) -> None:
         return
     reason = quota.Reason.UNDONE if batch.undoes else quota.Reason.RESTORED
     batch.note(Kind.RESTORED)
-    batch.record("contacts.restored", count, reason.label, status="active")
+    batch.record("contacts.restored", count, str(reason.label), status="active")
     if not partial:
         quota.reserve(batch.actor.enterprise, count)
     batch.write_ledger(count, reason=reason, delta=+1)

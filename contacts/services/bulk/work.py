@@ -177,7 +177,7 @@ def _report(context: JobContext) -> None:
     header = [_("Contact"), _("External user id"), _("Name"), _("Outcome"), _("Reason"), _("Explanation")]
     with context.report("left_out.csv") as file, open_writer("csv", file, zone=zone(context.enterprise)) as writer:
         writer.write_header(header)
-        after = FIRST
+        after: UUID | None = FIRST
         while after is not None:
             with context.step():
                 left_out, after = _left_out(context, after)

@@ -19,7 +19,7 @@ TAG_GROUP = "导入"
 
 
 @dataclass
-class ContactLoader(Loader):
+class ContactLoader(Loader[ContactRow]):
     """Rows of contacts. A known contact keeps its owner; a row that names another member adds a follow (C1)."""
 
     tags: dict[str, UUID] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from contacts.services.imports.staging import Loaded, Loader
 
 
 @dataclass
-class InteractionLoader(Loader):
+class InteractionLoader(Loader[InteractionRow]):
     """Rows of interactions. The key makes an interaction happen once, however often its file comes."""
 
     COLUMNS = """external_userid text, new_id uuid, kind text, side text, at timestamptz, member_id uuid, key text"""
@@ -47,7 +47,8 @@ class InteractionLoader(Loader):
             " FROM staged WHERE refusal IS NULL"
         )
         assert found is not None
-        return Loaded(*found, refused=self.refused())
+        created, updated, unchanged = found
+        return Loaded(created, updated, unchanged, self.refused())
 
     def _staged(self, line: int, row: InteractionRow) -> tuple:
         member = self.member(row.member) if row.member else None

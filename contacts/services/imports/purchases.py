@@ -13,7 +13,7 @@ from contacts.services.imports.staging import Loaded, Loader
 
 
 @dataclass
-class PurchaseLoader(Loader):
+class PurchaseLoader(Loader[PurchaseRow]):
     """Rows of purchases. The order number, and whether it is a refund, is the identity; amounts may be corrected."""
 
     COLUMNS = """external_userid text, new_id uuid, order_no text, paid_at timestamptz, amount numeric(12, 2),
@@ -49,7 +49,8 @@ class PurchaseLoader(Loader):
             """
         )
         assert found is not None
-        return Loaded(*found, refused=self.refused())
+        created, updated, unchanged = found
+        return Loaded(created, updated, unchanged, self.refused())
 
     def _match_orders(self, orders: list[str]) -> None:
         self.sql(

@@ -10,7 +10,7 @@ loop: plans hold without statistics of an enterprise that is filled just now.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from django.db import connection
@@ -37,8 +37,11 @@ class Loaded:
     refused: list[tuple[int, Reason, str | None]] = field(default_factory=list)
 
 
+RowT = TypeVar("RowT", bound=Row)
+
+
 @dataclass
-class Loader:
+class Loader(Generic[RowT]):
     """Loads typed rows of one kind. One per run; it remembers what it looked up."""
 
     actor: Actor
@@ -50,11 +53,11 @@ class Loader:
 
     COLUMNS: ClassVar[str] = ""  # of the staging table, behind line, contact_id, refusal, changed
 
-    def key(self, row: Any) -> Any:
+    def key(self, row: RowT) -> Any:
         """What makes two rows of a file the same record."""
         raise NotImplementedError
 
-    def load(self, batch: Sequence[tuple[int, Row]]) -> Loaded:
+    def load(self, batch: Sequence[tuple[int, RowT]]) -> Loaded:
         """Write the rows of a batch inside the open transaction."""
         raise NotImplementedError
 
