@@ -6,9 +6,11 @@ from django.utils.translation import gettext_lazy as _
 
 from common import clock
 from common.errors import Conflict, Invalid
+from common.ids import uuid7
 from contacts.models import Contact, Follow, GroupMember
 from contacts.queries import nameable
 from contacts.rules import Kind, Status
+from contacts.services import owners
 from contacts.services.steps import (
     arrive,
     locked,
@@ -42,12 +44,16 @@ def change_owner(actor: Actor, *, contact: Contact, owner: Member) -> Contact:
     if contact.owner_id == owner.pk:
         return contact
     before = contact.owner
-    contact.owner = owner
-    contact.version += 1
-    contact.save(update_fields=["owner", "version"])
-    names = {"from": before.name if before else None, "to": owner.name}
-    note(contact, Kind.OWNER_CHANGED, at=clock.now(), member=actor.member, data=names)
-    audit.record(actor, "contact.owner_changed", contact, before={"owner": names["from"]}, after={"owner": names["to"]})
+    owners.give(
+        actor,
+        pairs="SELECT %(contact)s::uuid, %(owner)s::uuid",
+        params={"contact": contact.pk, "owner": owner.pk},
+        key=str(uuid7()),
+        at=clock.now(),
+    )
+    contact.refresh_from_db(fields=["owner", "version"])
+    former = {"owner": before.name if before else None}
+    audit.record(actor, "contact.owner_changed", contact, before=former, after={"owner": owner.name})
     return contact
 
 
