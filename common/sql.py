@@ -75,6 +75,14 @@ def _fields(model: type[Model], names: tuple[str, ...]) -> list[Any]:
     return [field for field in fields if not names or field.attname in names or field.primary_key]
 
 
+def lock(name: str) -> None:
+    """Hold the lock of this name until the end of the transaction; waits for whoever holds it.
+
+    For what only one may do at a time and no row stands for. Take it before rows, and read after it.
+    """
+    execute("SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0))", {"name": name})
+
+
 def joins_never_loop() -> None:
     """Until the end of the transaction: for statements on a whole enterprise or a whole batch.
 

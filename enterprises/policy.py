@@ -118,6 +118,15 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
             _("Shares of the scale at which admins are alerted, ascending."),
         ),
     ] = (80, 90, 95, 100)
+    alert_hysteresis: Annotated[
+        int,
+        Field(ge=0, le=50),
+        Text(
+            Group.ALERTS,
+            _("Calm again below (points)"),
+            _("How many percentage points below a threshold the scale must fall before it can alert again."),
+        ),
+    ] = 2
     alert_days: Annotated[
         tuple[Annotated[int, Field(ge=1, le=365)], ...],
         Text(

@@ -10,10 +10,11 @@ from rest_framework.response import Response
 
 from common import clock
 from common.rest import Body
+from enterprises.api.shapes import filters, page_of
 from enterprises.rest import TenantAPIView
 from enterprises.services import zone
 from quota import ledger, queries, rules, services
-from quota.models import LedgerEntry, Package, TierPrice
+from quota.models import Alert, LedgerEntry, Package, TierPrice
 
 # --- Shapes -----------------------------------------------------------------------------------------------
 
@@ -280,6 +281,32 @@ class LedgerView(TenantAPIView):
         return self.page(wanted.entries(), represent_entry, orderings=("number",), default="-number")
 
 
+class AlertShape(serializers.Serializer):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(rules.AlertKind.choices())
+    threshold = serializers.IntegerField(help_text="usage: percent; expiry: days before; over: 0.")
+    served = serializers.IntegerField(help_text="At the crossing.")
+    capacity = serializers.IntegerField(help_text="At the crossing; before an expiry: what will remain.")
+    raised_at = serializers.DateTimeField()
+    cleared_at = serializers.DateTimeField(allow_null=True, help_text="Null while it stands.")
+
+
+class AlertsView(TenantAPIView):
+    """Lines that were crossed, newest first: shares of the scale, and days before capacity is lost (Q13)."""
+
+    permissions = {"GET": "quota.view"}
+
+    @extend_schema(
+        operation_id="quota_alerts_list",
+        parameters=[*filters(), OpenApiParameter("open", bool, description="Only those that stand.")],
+        responses=page_of(AlertShape),
+    )
+    def get(self, request: Request) -> Response:
+        self.check_query(("open",))
+        rows = Alert.objects.filter(cleared_at=None) if self.flag("open") else Alert.objects.all()
+        return self.page(rows, lambda row: AlertShape(row).data, orderings=("raised_at",), default="-raised_at")
+
+
 def _represent_price(row: TierPrice) -> dict[str, Any]:
     return {"tier": row.tier, "price": row.price, "effective_from": row.effective_from}
 
@@ -290,4 +317,5 @@ urlpatterns = [
     path("quota/prices", PricesView.as_view(), name="quota-prices"),
     path("quota/platform", PlatformView.as_view(), name="quota-platform"),
     path("quota/ledger", LedgerView.as_view(), name="quota-ledger"),
+    path("quota/alerts", AlertsView.as_view(), name="quota-alerts"),
 ]

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from common import clock
 from common.ids import uuid7
 from common.tenancy import TenantForeignKey, TenantModel
-from quota.rules import PackageKind, State, within
+from quota.rules import AlertKind, Line, PackageKind, within
 
 
 class Account(TenantModel):
@@ -24,12 +24,10 @@ class Account(TenantModel):
     capacity_since = models.DateTimeField(null=True)
     capacity_until = models.DateTimeField(null=True)
     ledger_number = models.BigIntegerField(default=0, help_text="The number of the newest ledger entry.")
-    announced_state = models.CharField(
-        max_length=16,
-        choices=State.choices,
-        default=State.BELOW,
-        help_text="The state that the admins were last told of; decides nothing.",
+    quiet_from = models.IntegerField(
+        default=0, help_text="Up to `quiet_until`, which it excludes, no alert begins or ends; decides nothing."
     )
+    quiet_until = models.IntegerField(default=0)
     platform_served = models.IntegerField(_("served according to WeCom"), null=True)
     platform_at = models.DateTimeField(null=True)
 
@@ -113,6 +111,37 @@ class LedgerEntry(TenantModel):
                 name="ledger_rare_reason",
             ),
         )
+
+
+class Alert(TenantModel):
+    """A line that was crossed (Q13): from `raised_at` until `cleared_at`, and told of once in between.
+
+    `served` and `capacity` are those of the crossing; before an expiry, `capacity` is what will remain.
+    """
+
+    kind = models.CharField(max_length=16, choices=AlertKind.choices)
+    subject = models.CharField(max_length=64, blank=True)
+    threshold = models.PositiveSmallIntegerField()
+    served = models.IntegerField()
+    capacity = models.IntegerField()
+    raised_at = models.DateTimeField(default=clock.now)
+    cleared_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        ordering = ("-raised_at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("enterprise_id", "kind", "subject", "threshold"),
+                condition=models.Q(cleared_at=None),
+                name="alert_once",
+            ),
+        )
+        indexes = (models.Index(fields=("enterprise_id", "-raised_at", "-id"), name="alert_time"),)
+
+    @property
+    def line(self) -> Line:
+        """What was crossed, as the rules know it."""
+        return Line(AlertKind(self.kind), self.threshold, self.subject)
 
 
 class TierPrice(models.Model):

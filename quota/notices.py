@@ -1,6 +1,7 @@
 """What the scale tells the super admins, each thing once."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -8,8 +9,18 @@ from enterprises.models import Member
 from enterprises.services import SUPER_ADMIN
 from jobs.notifications import declare, notify
 from quota import rules
-from quota.models import Account, Package
+from quota.models import Account, Alert, Package
 
+declare(
+    "quota.threshold",
+    _("%(percent)s%% of the scale is used: %(served)s of %(capacity)s contacts."),
+    lambda _data: "scale/",
+)
+declare(
+    "quota.expiring",
+    _("Days left: %(days)s. Then the scale falls to %(capacity)s unless you renew; %(served)s contacts are served."),
+    lambda _data: "scale/packages/",
+)
 declare(
     "quota.expired",
     _("The package of %(tier)s has ended. The scale is now %(capacity)s; %(served)s contacts are served."),
@@ -27,7 +38,7 @@ declare(
 )
 declare(
     "quota.fits_again",
-    _("The contacts fit the scale again: %(served)s of %(capacity)s. Everything is possible."),
+    _("The contacts fit the scale again: %(served)s of %(capacity)s. Reach and management are possible."),
     lambda _data: "scale/",
 )
 declare(
@@ -48,13 +59,25 @@ def package_expired(package: Package, account: Account) -> None:
     notify(super_admins(), kind="quota.expired", key=f"quota.expired:{package.pk}", data=data)
 
 
-def state_changed(account: Account, state: rules.State, *, moment: str) -> None:
-    """The state differs from the one last told of. Nobody is told that there are a few free places again."""
-    if state is rules.State.BELOW and account.announced_state != rules.State.OVER:
-        return
-    kind = "quota.fits_again" if state is rules.State.BELOW else f"quota.{state}"
-    data = {"capacity": account.capacity, "served": account.served}
-    notify(super_admins(), kind=kind, key=f"quota.state:{moment}", data=data)
+def alert(row: Alert, *, days: int | None = None) -> None:
+    """A line was crossed (Q13). At 100 % it says what that means."""
+    data: dict[str, Any] = {"threshold": row.threshold, "served": row.served, "capacity": row.capacity}
+    match row.line.kind:
+        case rules.AlertKind.EXPIRY:
+            kind = "quota.expiring"
+            data |= {"days": days, "at": row.subject}
+        case rules.AlertKind.OVER:
+            kind = "quota.over"
+        case rules.AlertKind.USAGE:
+            kind = "quota.at_capacity" if row.served >= row.capacity else "quota.threshold"
+            data["percent"] = row.served * 100 // row.capacity
+    notify(super_admins(), kind=kind, key=f"quota.alert:{row.pk}", data=data)
+
+
+def fits_again(row: Alert, *, served: int, capacity: int) -> None:
+    """What was over its scale is so no longer."""
+    data = {"served": served, "capacity": capacity}
+    notify(super_admins(), kind="quota.fits_again", key=f"quota.fits_again:{row.pk}", data=data)
 
 
 def books_differ(found: dict[str, int | bool], *, day: str) -> None:

@@ -1,9 +1,13 @@
 """Jobs of the scale."""
 
 from typing import Any
+from uuid import UUID
 
+from celery import shared_task
 from django.utils.translation import gettext_lazy as _
 
+from common.tenancy import tenant
+from enterprises.models import Enterprise
 from jobs.registry import daily, hourly, job
 from jobs.runner import JobContext
 from quota import services
@@ -22,3 +26,19 @@ def verify(context: JobContext) -> dict[str, Any]:
     """Ledger sum = counter = counted contacts, always (Q14)."""
     with context.step():
         return services.verify_and_report(context.enterprise)
+
+
+@job("quota.notify", label=_("Alert about the scale"), window=hourly)
+def notify(context: JobContext) -> dict[str, Any]:
+    """Thresholds and days before expiry, each told once (Q13); finds what `watch` missed."""
+    with context.step():
+        return services.review(context.enterprise)
+
+
+@shared_task(name="quota.watch")
+def watch(enterprise_id: str) -> None:
+    """Look at the alerts at once: the number served left the band in which nothing begins or ends."""
+    with tenant(UUID(enterprise_id)):
+        enterprise = Enterprise.objects.filter(pk=UUID(enterprise_id), status=Enterprise.Status.ACTIVE).first()
+        if enterprise is not None:
+            services.review(enterprise)

@@ -15,6 +15,7 @@ SWEEP = 15
 # (job, from, spread over minutes)
 JOBS = (
     ("quota.expire", ":07", 40),
+    ("quota.notify", ":17", 40),
     ("contacts.grade", "02:11", 90),
     ("contacts.tag_inactive", "03:17", 60),
     ("quota.verify", "04:37", 60),

@@ -5,10 +5,12 @@
 * Where does the enterprise stand?                                 `Position`, `state`
 * May it do this now, and if not, why and what would help?         `decide`
 * What will the next expiry bring?                                 `lapse`
+* When is somebody to be alerted?                                  `usage`, `expiry`, `quiet_band`, `telling`
 
 Every interval includes its start and excludes its end. Datetimes are aware; new ones are in UTC.
 """
 
+from quota.rules.alerts import AlertKind, Line, expiry, quiet_band, telling, usage
 from quota.rules.packages import (
     CapacityWindow,
     Offer,
@@ -43,11 +45,13 @@ from quota.rules.restrictions import (
 
 __all__ = [
     "Action",
+    "AlertKind",
     "Archive",
     "Buy",
     "CapacityWindow",
     "Decision",
     "Lapse",
+    "Line",
     "Offer",
     "Package",
     "PackageKind",
@@ -62,11 +66,15 @@ __all__ = [
     "capacity_window",
     "check",
     "decide",
+    "expiry",
     "lapse",
     "last_end",
     "package_end",
+    "quiet_band",
     "remedies",
     "renewal",
     "state",
+    "telling",
+    "usage",
     "within",
 ]

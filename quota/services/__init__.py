@@ -2,9 +2,11 @@
 
 * `places`: admission and release of places, and the ledger. The account's row decides.
 * `packages`: buying, expiry, and the number that WeCom reports.
+* `alerts`: who crosses a line is told once (Q13).
 * `checks`: does ledger sum = counter = counted contacts hold?
 """
 
+from quota.services.alerts import look_soon, review
 from quota.services.checks import verify_and_report, verify_counts
 from quota.services.packages import MOST_SERVED, buy_package, record_expiry, record_platform_served
 from quota.services.places import (
@@ -34,6 +36,7 @@ __all__ = [
     "check",
     "exceeded",
     "give_back",
+    "look_soon",
     "record_expiry",
     "record_facts",
     "record_platform_served",
@@ -41,6 +44,7 @@ __all__ = [
     "release",
     "reserve",
     "reserve_up_to",
+    "review",
     "settle",
     "verify_and_report",
     "verify_counts",

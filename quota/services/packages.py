@@ -73,7 +73,7 @@ def buy_package(actor: Actor, *, tier: int, kind: str, order_no: str = "") -> Pa
 
 
 def record_expiry(actor: Actor) -> list[Package]:
-    """Write down which packages have ended since last time, and tell the admins of that and of a changed state.
+    """Write down which packages have ended since last time, and tell the admins.
 
     Decides nothing: capacity fell at the very second (Q7). Safe to repeat, late or twice at once (X6). Returns
     the packages that were written down now.
@@ -91,10 +91,6 @@ def record_expiry(actor: Actor) -> list[Package]:
             after={"ends_at": package.ends_at, "capacity": account.capacity, "served": account.served},
         )
         notices.package_expired(package, account)
-    state = rules.state(account.served, account.capacity)
-    if state != account.announced_state:
-        notices.state_changed(account, state, moment=now.isoformat())
-        Account.objects.update(announced_state=state)
     return ended
 
 

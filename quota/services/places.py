@@ -23,6 +23,7 @@ from enterprises.models import Enterprise
 from enterprises.services import policy
 from quota import queries, rules
 from quota.models import Account, LedgerEntry
+from quota.services import alerts
 
 Reason = LedgerEntry.Reason
 
@@ -53,8 +54,8 @@ def refresh_account(enterprise: Enterprise) -> Account:
     """
     execute(
         """
-        INSERT INTO quota_account (id, enterprise_id, served, capacity, ledger_number, announced_state)
-        VALUES (%(enterprise)s, %(enterprise)s, 0, 0, 0, 'below') ON CONFLICT DO NOTHING
+        INSERT INTO quota_account (id, enterprise_id, served, capacity, ledger_number, quiet_from, quiet_until)
+        VALUES (%(enterprise)s, %(enterprise)s, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
         """,
         {"enterprise": current_enterprise_id()},
     )
@@ -65,6 +66,7 @@ def refresh_account(enterprise: Enterprise) -> Account:
     account.capacity_since = window.since
     account.capacity_until = window.until
     account.save(update_fields=["capacity", "capacity_since", "capacity_until"])
+    alerts.look_soon()
     return account
 
 
@@ -192,21 +194,25 @@ def write_ledger_from(actor: Actor, *, source: str, params: dict, count: int, re
     """
     if not count:
         return
-    written = execute(
+    found = row(
         f"""
         WITH account AS (
             UPDATE quota_account SET ledger_number = ledger_number + %(count)s
             WHERE enterprise_id = %(enterprise)s
-            RETURNING ledger_number - %(count)s AS number, served - %(count)s * %(delta)s AS served
+            RETURNING ledger_number - %(count)s AS number, served - %(count)s * %(delta)s AS served,
+                      served < quiet_from OR served >= quiet_until AS crossed
+        ), written AS (
+            INSERT INTO quota_ledgerentry
+                (id, enterprise_id, number, at, delta, served_after, reason, contact_id, contact_label, actor_id,
+                 actor_label, job_id)
+            SELECT uuid7(), %(enterprise)s, account.number + place.nth, %(at)s, %(delta)s,
+                   account.served + %(delta)s * place.nth, %(reason)s, place.id, left(place.label, 128), %(actor)s,
+                   %(actor_label)s, %(job)s
+            FROM account, (SELECT source.id, source.label, row_number() OVER () AS nth
+                           FROM ({source}) AS source (id, label)) AS place
+            RETURNING 1
         )
-        INSERT INTO quota_ledgerentry
-            (id, enterprise_id, number, at, delta, served_after, reason, contact_id, contact_label, actor_id,
-             actor_label, job_id)
-        SELECT uuid7(), %(enterprise)s, account.number + place.nth, %(at)s, %(delta)s,
-               account.served + %(delta)s * place.nth, %(reason)s, place.id, left(place.label, 128), %(actor)s,
-               %(actor_label)s, %(job)s
-        FROM account, (SELECT source.id, source.label, row_number() OVER () AS nth
-                       FROM ({source}) AS source (id, label)) AS place
+        SELECT (SELECT count(*) FROM written), account.crossed FROM account
         """,  # noqa: S608 - the source is written by us
         {
             **params,
@@ -220,8 +226,11 @@ def write_ledger_from(actor: Actor, *, source: str, params: dict, count: int, re
             "job": actor.job_id,
         },
     )
+    written, crossed = found or (0, False)
     if written != count:
         raise RuntimeError(f"{count} places were changed, but the ledger would get {written} rows.")
+    if crossed:
+        alerts.look_soon()
 
 
 def _write_ledger(actor: Actor, places: Sequence[Place], reason: str, delta: int) -> None:

@@ -63,6 +63,7 @@ API = [
     Row("GET", "quota/prices", "quota.view"),
     Row("PUT", "quota/platform", "quota.buy", body={"served": 5}),
     Row("GET", "quota/ledger", "quota.ledger"),
+    Row("GET", "quota/alerts", "quota.view"),
     # --- contacts
     Row("GET", "contacts", "contacts.view"),
     Row("POST", "contacts", "contacts.add", 201, {"external_userid": "wm-new", "name": "新客户"}),
