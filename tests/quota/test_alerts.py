@@ -124,9 +124,7 @@ def test_q13_q7_expiry_alone_raises_over_though_no_job_ran():
 @pytest.mark.django_db
 def test_q13_thresholds_are_the_policy_s(enterprise):
     with tenant(enterprise.pk):
-        update_policy(
-            factories.super_admin(enterprise), values={"alert_thresholds": [50, 60], "alert_hysteresis": 10}
-        )
+        update_policy(factories.super_admin(enterprise), values={"alert_thresholds": [50, 60], "alert_hysteresis": 10})
     assert review(enterprise, 1000)["raised"] == ["usage 50"]
     assert review(enterprise, 800) == {"raised": [], "cleared": []}
     assert review(enterprise, 799)["cleared"] == ["usage 50"]
