@@ -1,22 +1,43 @@
 """What Celery calls. Everything it needs stands on the run's row; the message only names it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from celery import shared_task
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from common.tenancy import tenant
 from enterprises.models import Enterprise
 from jobs import lease, retention, runner, schedule
 from jobs.registry import daily, job
 from jobs.runner import JobContext
 
 
-def active_enterprises() -> Iterator[Enterprise]:
-    """Those whose scheduled work goes on."""
-    return Enterprise.objects.filter(status=Enterprise.Status.ACTIVE).order_by("id").iterator()
+def active_enterprises() -> QuerySet[Enterprise]:
+    """Those whose work goes on."""
+    return Enterprise.objects.filter(status=Enterprise.Status.ACTIVE).order_by("id")
+
+
+def enterprise_task(name: str) -> Callable[[Callable[[Enterprise], object]], Any]:
+    """A short piece of work for one enterprise that leaves no run behind: `watch.delay(str(enterprise_id))`.
+
+    One transaction in its scope; an enterprise that is suspended is left alone. Nothing repeats it when its message
+    is lost, so a scheduled job must find what it would have done.
+    """
+
+    def register(work: Callable[[Enterprise], object]) -> Any:
+        def task(enterprise_id: str) -> None:
+            with tenant(UUID(enterprise_id)):
+                enterprise = active_enterprises().filter(pk=UUID(enterprise_id)).first()
+                if enterprise is not None:
+                    work(enterprise)
+
+        return shared_task(name=name)(task)
+
+    return register
 
 
 @shared_task(name="jobs.run")

@@ -1,15 +1,13 @@
 """Jobs of the scale."""
 
 from typing import Any
-from uuid import UUID
 
-from celery import shared_task
 from django.utils.translation import gettext_lazy as _
 
-from common.tenancy import tenant
 from enterprises.models import Enterprise
 from jobs.registry import daily, hourly, job
 from jobs.runner import JobContext
+from jobs.tasks import enterprise_task
 from quota import services
 
 
@@ -35,10 +33,7 @@ def notify(context: JobContext) -> dict[str, Any]:
         return services.review(context.enterprise)
 
 
-@shared_task(name="quota.watch")
-def watch(enterprise_id: str) -> None:
+@enterprise_task("quota.watch")
+def watch(enterprise: Enterprise) -> None:
     """Look at the alerts at once: the number served left the band in which nothing begins or ends."""
-    with tenant(UUID(enterprise_id)):
-        enterprise = Enterprise.objects.filter(pk=UUID(enterprise_id), status=Enterprise.Status.ACTIVE).first()
-        if enterprise is not None:
-            services.review(enterprise)
+    services.review(enterprise)
