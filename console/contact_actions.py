@@ -16,7 +16,9 @@ from console import contact_forms
 from console.base import Page
 from console.contact_page import OneContact
 from console.forms import attach
+from contacts import access
 from contacts.models import Contact, FollowTag
+from contacts.rules import RIGHT_OF, Right
 from contacts.services import contacts as services
 from contacts.services import history, relations, tags
 from enterprises.models import Member
@@ -66,16 +68,23 @@ class FormPage(OneContact):
     """A form about a contact: `form` makes it, `save` calls the service."""
 
     template = "console/contacts/form.html"
+    right: ClassVar[Right]
     done: ClassVar[Text] = ""
     button: ClassVar[Text] = _("Save")
     tab: ClassVar[str] = ""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.permission = cls.right.code
+
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
         contact = self.contact(pk)
+        access.require(self.actor, contact, self.right)
         return self._show(contact, self.form(contact, None))
 
     def post(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
         contact = self.contact(pk)
+        access.require(self.actor, contact, self.right)
         form = self.form(contact, request.POST)
         if not form.is_valid():
             return self._show(contact, form, status=400)
@@ -99,20 +108,25 @@ class FormPage(OneContact):
 
 
 class ContactEdit(FormPage):
-    permission = "contacts.edit"
+    right = Right.REMARK
     title = _("Edit the contact")
     done = _("The contact was changed.")
 
     def form(self, contact: Contact, data: Any) -> forms.Form:
         fields = (*services.EDITABLE, "version")
-        return contact_forms.EditForm(data, initial={name: getattr(contact, name) for name in fields})
+        form = contact_forms.EditForm(data, initial={name: getattr(contact, name) for name in fields})
+        rights = access.rights(self.actor, contact)
+        for name in services.EDITABLE:
+            if RIGHT_OF[name] not in rights:
+                del form.fields[name]
+        return form
 
     def save(self, contact: Contact, form: Any) -> None:
         services.edit_contact(self.actor, contact=contact, **form.cleaned_data)
 
 
 class ContactOwner(FormPage):
-    permission = "contacts.assign"
+    right = Right.ASSIGN
     title = _("Change the owner")
     done = _("The contact has a new owner.")
 
@@ -125,7 +139,7 @@ class ContactOwner(FormPage):
 
 
 class ContactGrade(FormPage):
-    permission = "contacts.grade"
+    right = Right.GRADE
     title = _("Value grade")
     done = _("The grade was set.")
 
@@ -138,7 +152,7 @@ class ContactGrade(FormPage):
 
 
 class ContactTags(FormPage):
-    permission = "contacts.tag"
+    right = Right.TAG
     title = _("Tags")
     done = _("The tags were changed.")
 
@@ -157,7 +171,7 @@ class ContactTags(FormPage):
 
 
 class ContactInteraction(FormPage):
-    permission = "contacts.edit"
+    right = Right.FOLLOW_UP
     title = _("Record an interaction")
     done = _("The interaction was recorded.")
 
@@ -169,7 +183,7 @@ class ContactInteraction(FormPage):
 
 
 class ContactPurchase(FormPage):
-    permission = "contacts.edit"
+    right = Right.PURCHASE
     title = _("Record a purchase")
     done = _("The purchase was recorded.")
     tab = "purchases"

@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy
 
 from common.errors import NotFound, Text
 from console.base import Page
-from contacts import queries
+from contacts import access, queries
 from contacts.models import Contact, Follow, FollowTag, GroupChat, GroupMember, Purchase
-from contacts.rules import Grade, Kind, Status
+from contacts.rules import Grade, Kind, Right, Status
 from enterprises import audit
 from enterprises.audit_actions import label as action_label
 from enterprises.rest import get_or_404
@@ -68,8 +68,9 @@ class ContactPage(OneContact):
         if tab not in self._tabs():
             raise NotFound()
         self.title = str(contact)
+        self.rights = access.rights(self.actor, contact)
         context = {"contact": contact, "tab": tab, "tabs": self._tabs(), **getattr(self, f"_{tab}")(contact)}
-        context["may_edit"] = self.actor.may("contacts.edit")
+        context["may"] = {right.value: right in self.rights for right in Right}
         if request.htmx:  # type: ignore[attr-defined]
             whole = "cursor" not in request.GET
             return self.render(context, template=f"{self.template}#tab" if whole else EVENTS_TEMPLATE)
@@ -81,14 +82,10 @@ class ContactPage(OneContact):
     def _profile(self, contact: Contact) -> dict[str, Any]:
         worn = FollowTag.objects.filter(contact=contact).select_related("tag__group")
         names = {row.tag_id: row.tag for row in worn.order_by("tag__group__position", "tag__position", "tag__name")}
-        may = self.actor.may
         context: dict[str, Any] = {
             "tags": list(names.values()),
-            "may_archive": may("contacts.archive") and contact.status == Status.ACTIVE,
-            "may_restore": may("contacts.archive") and contact.status == Status.ARCHIVED,
-            "may_tag": may("contacts.tag"),
-            "may_grade": may("contacts.grade"),
-            "may_assign": may("contacts.assign"),
+            "may_archive": Right.ARCHIVE in self.rights and contact.status == Status.ACTIVE,
+            "may_restore": Right.ARCHIVE in self.rights and contact.status == Status.ARCHIVED,
         }
         if context["may_archive"] or context["may_restore"]:
             context["standing"] = quota.position(self.enterprise)
@@ -124,7 +121,7 @@ class ContactPage(OneContact):
         )
         return {
             "follows": follows,
-            "ends_others": self.actor.may("contacts.edit") and self.actor.may("contacts.assign"),
+            "ends_others": self.actor.may("contacts.edit") and Right.ASSIGN in self.rights,
             "may_follow": not mine and self.actor.may("contacts.add"),
         }
 

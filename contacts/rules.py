@@ -161,3 +161,75 @@ def activity(purchases: int, interacted: bool, policy: Policy) -> Activity:
     if purchases >= policy.frequent_purchases:
         return Activity.FREQUENT
     return Activity.OCCASIONAL if interacted or purchases else Activity.NEVER
+
+
+# --- Who may do what --------------------------------------------------------------------------------------
+
+
+class Level(Choice):
+    """What somebody is to a contact (O1, O2, O4). One may be several things at once: what each gives adds up."""
+
+    ADMIN = "admin", _("Admin")
+    OWNER = "owner", _("Owner")
+    EDITOR = "editor", _("Editor")
+    VIEWER = "viewer", _("Viewer")
+    FOLLOWER = "follower", _("Friend")
+
+
+_ALL = frozenset(Level)
+_WRITERS = _ALL - {Level.VIEWER}
+_FRIENDS = frozenset({Level.ADMIN, Level.OWNER, Level.FOLLOWER})
+_CORE = frozenset({Level.ADMIN, Level.OWNER})
+
+
+class Right(Choice):
+    """What can be done with one contact: the table of actions and fields by level (O1, O2).
+
+    A person needs both: a role with `code`, and one of the `levels` at this very contact. `fields`: what of the
+    contact's document the right is about; a change of any of them needs it. Core information (tags, grade, owner,
+    archive, delete) stays with owner and admins; tags of one's own follow are one's own (C13).
+    """
+
+    code: str
+    levels: frozenset[Level]
+    fields: tuple[str, ...]
+
+    def __new__(
+        cls,
+        value: str,
+        label: "str | StrPromise" = "",
+        code: str = "",
+        levels: frozenset[Level] = frozenset(),
+        fields: tuple[str, ...] = (),
+    ) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        member.code = code
+        member.levels = levels
+        member.fields = fields
+        return member
+
+    SEE = "see", _("See the profile and everything that belongs to it"), "contacts.view", _ALL
+    FOLLOW_UP = "follow_up", _("Write follow-ups, record interactions"), "contacts.edit", _WRITERS
+    REMARK = "remark", _("Remark and description"), "contacts.edit", _WRITERS, ("remark", "description")
+    PURCHASE = "purchase", _("Record purchases"), "contacts.edit", _FRIENDS
+    TAG = "tag", _("Tags (friends: those of their own relation)"), "contacts.tag", _FRIENDS, ("tags",)
+    DETAILS = (
+        "details",
+        _("Name, kind, company, phones"),
+        "contacts.edit",
+        _CORE,
+        ("name", "kind", "company", "phones"),
+    )
+    GRADE = "grade", _("Override the value grade"), "contacts.grade", _CORE, ("grade", "grade_source")
+    ASSIGN = "assign", _("Change the owner"), "contacts.assign", _CORE, ("owner",)
+    ARCHIVE = "archive", _("Archive and restore"), "contacts.archive", _CORE, ("status", "archived_at")
+    DELETE = "delete", _("Delete for good"), "contacts.delete", _CORE
+
+    def given_by(self, levels: frozenset[Level]) -> bool:
+        """Is one of these levels enough?"""
+        return not self.levels.isdisjoint(levels)
+
+
+RIGHT_OF = {field: right for right in Right for field in right.fields}

@@ -58,6 +58,8 @@ STAFF = (
     "contacts.view",
     "contacts.add",
     "contacts.edit",
+    "contacts.archive",
+    "contacts.grade",
     "contacts.tag",
     "groups.view",
     "members.view",

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common import paging
-from contacts import queries
+from contacts import access, queries
 from contacts.api import shapes
 from contacts.filters import NAMES, ContactFilter
 from contacts.models import Contact, Interaction, Tag
@@ -87,6 +87,7 @@ class OneContactView(ContactView):
     def patch(self, request: Request, pk: str) -> Response:
         contact = self.contact(pk, lock=True)
         check_version(request, contact)
+        access.require_fields(self.actor, contact, request.data)
         return self.answer(services.edit_contact(self.actor, contact=contact, **self.read(shapes.ContactEdit)))
 
 

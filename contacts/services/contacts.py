@@ -9,12 +9,14 @@ from django.utils.translation import gettext_lazy as _
 
 from common import clock
 from common.errors import Conflict, Invalid, Stale
+from contacts import access
 from contacts.models import Contact
-from contacts.rules import Grade, GradeSource, Kind, Status
+from contacts.rules import Grade, GradeSource, Kind, Right, Status
 from contacts.services.grading import regrade
 from contacts.services.steps import (
     arrive,
     find_or_make,
+    hold,
     locked,
     named_member,
     not_archived,
@@ -87,10 +89,12 @@ def report_contact(
 def edit_contact(actor: Actor, *, contact: Contact, version: int | None = None, **changes: Any) -> Contact:
     """Change some of name, remark, company, phones, description, kind.
 
-    `version` is the one that was edited: raises Stale when it is no longer the present one. Raises Invalid.
+    All of it or nothing: a field that is not the actor's to change refuses the whole (O2). `version` is the one
+    that was edited: raises Stale when it is no longer the present one. Raises Forbidden, Invalid.
     """
     actor.require("contacts.edit")
     contact = locked(contact)
+    access.require_fields(actor, contact, changes)
     if version is not None and version != contact.version:
         raise Stale(
             _("Somebody else changed this meanwhile. Read it again, then repeat your change."),
@@ -106,8 +110,7 @@ def edit_contact(actor: Actor, *, contact: Contact, version: int | None = None, 
 
 def archive_contact(actor: Actor, *, contact: Contact) -> Contact:
     """Give the contact's place back at once and keep everything about it (C5)."""
-    actor.require("contacts.archive")
-    contact = locked(contact)
+    contact = hold(actor, contact, Right.ARCHIVE)
     if contact.status != Status.ACTIVE:
         raise Conflict(_("Only active contacts can be archived."), code="not_active")
     set_status(contact, Status.ARCHIVED, archived_at=clock.now())
@@ -119,8 +122,7 @@ def archive_contact(actor: Actor, *, contact: Contact) -> Contact:
 
 def restore_contact(actor: Actor, *, contact: Contact) -> Contact:
     """Bring an archived contact back, if there is a place for it (C5, Q8, Q10)."""
-    actor.require("contacts.archive")
-    contact = locked(contact)
+    contact = hold(actor, contact, Right.ARCHIVE)
     if contact.status != Status.ARCHIVED:
         raise Conflict(_("Only archived contacts can be restored."), code="not_archived")
     set_status(contact, Status.ACTIVE, archived_at=None)
@@ -132,8 +134,7 @@ def restore_contact(actor: Actor, *, contact: Contact) -> Contact:
 
 def set_grade(actor: Actor, *, contact: Contact, grade: str | None) -> Contact:
     """Override the value grade, or with None let it follow from spending again (C9)."""
-    actor.require("contacts.grade")
-    contact = locked(contact)
+    contact = hold(actor, contact, Right.GRADE)
     before = {"grade": contact.grade, "grade_source": contact.grade_source}
     if grade is not None and grade not in set(Grade):
         raise Invalid({"grade": [_("There is no such grade.")]})

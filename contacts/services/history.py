@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from common import clock
 from common.errors import Conflict, Invalid
 from common.ids import uuid7
-from contacts import rules
+from contacts import access, rules
 from contacts.models import Contact, Interaction, Purchase
-from contacts.rules import Activity, Kind, Side
+from contacts.rules import Activity, Kind, Right, Side
 from contacts.services.grading import regrade
-from contacts.services.steps import locked, past
+from contacts.services.steps import hold, past
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Member
@@ -41,7 +41,7 @@ def record_interaction(
     The same `key` again changes nothing; returns the entry and whether it is new. A sign of life ends the
     contact's silence at once (C7), unless it lies so far back that the contact is silent nevertheless.
     """
-    actor.require("contacts.edit")
+    access.require(actor, contact, Right.FOLLOW_UP)
     kind = _kind(kind)
     at = past(at)
     if member is None and kind.side is Side.MEMBER:
@@ -73,14 +73,14 @@ def record_purchase(
     The same order again changes nothing; returns the purchase and whether it is new. Raises Conflict when the
     order is another contact's, or was recorded with other figures.
     """
-    actor.require("contacts.edit")
+    actor.require(Right.PURCHASE.code)
     order_no, amount = order_no.strip(), Decimal(amount)
     if not 1 <= len(order_no) <= 64:
         raise Invalid({"order_no": [_("An order number has 1 to 64 characters.")]})
     if not amount.is_finite() or amount != round(amount, 2) or abs(amount) >= Decimal(10) ** 10:
         raise Invalid({"amount": [_("Enter an amount in CNY with at most two decimals.")]})
     paid_at = past(paid_at, "paid_at")
-    contact = locked(contact)
+    contact = hold(actor, contact, Right.PURCHASE)
     purchase = Purchase(contact=contact, order_no=order_no, paid_at=paid_at, amount=amount)
     Purchase.objects.bulk_create([purchase], ignore_conflicts=True)
     stored = Purchase.objects.get(order_no=order_no, refund=amount < 0)

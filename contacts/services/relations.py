@@ -7,12 +7,14 @@ from django.utils.translation import gettext_lazy as _
 from common import clock
 from common.errors import Conflict, Invalid
 from common.ids import uuid7
+from contacts import access
 from contacts.models import Contact, Follow, GroupMember
 from contacts.queries import nameable
-from contacts.rules import Kind, Status
+from contacts.rules import Kind, Right, Status
 from contacts.services import owners
 from contacts.services.steps import (
     arrive,
+    hold,
     locked,
     named_member,
     not_archived,
@@ -40,7 +42,7 @@ def change_owner(actor: Actor, *, contact: Contact, owner: Member) -> Contact:
         raise Invalid({"owner": [_("This member is not active.")]})
     if not nameable(actor).filter(pk=owner.pk).exists():
         raise out_of_range()
-    contact = locked(contact)
+    contact = hold(actor, contact, Right.ASSIGN)
     if contact.owner_id == owner.pk:
         return contact
     before = contact.owner
@@ -76,7 +78,8 @@ def add_follow(
 def end_follow(actor: Actor, *, contact: Contact, member: Member, by: str, at: datetime | None = None) -> Contact:
     """The relation ended, `by` the "contact" (流失) or the "member". The last one takes the contact with it (C2, C4).
 
-    Members end their own relations; those of others need contacts.assign. Raises Conflict not_following.
+    Members end their own relations; those of others are the owner's and admins' with contacts.assign. Raises
+    Conflict not_following.
     """
     actor.require("contacts.edit")
     if member.pk != actor.member_id:
@@ -85,6 +88,8 @@ def end_follow(actor: Actor, *, contact: Contact, member: Member, by: str, at: d
         raise Invalid({"by": [_("Say who ended it: contact or member.")]})
     at = past(at)
     contact = locked(contact)
+    if member.pk != actor.member_id:
+        access.require(actor, contact, Right.ASSIGN)
     ended = Follow.objects.filter(contact=contact, member=member, state=Follow.State.ACTIVE).update(
         state=BY[by], ended_at=at
     )

@@ -14,9 +14,10 @@ from common import clock
 from common.errors import Conflict, Forbidden, Invalid
 from common.ids import uuid7
 from common.sql import insert
+from contacts import access
 from contacts.models import Contact, Follow, Interaction
 from contacts.queries import nameable
-from contacts.rules import Kind, Status
+from contacts.rules import Kind, Right, Status
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Member, Role
@@ -36,6 +37,17 @@ def find_or_make(person: Contact) -> tuple[Contact, bool]:
 def locked(contact: Contact) -> Contact:
     """The contact's row as it is now, locked until the end of the transaction."""
     return Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+
+
+def hold(actor: Actor, contact: Contact, right: Right) -> Contact:
+    """The contact, locked, when the actor may do this with it now. Raises Forbidden, or NotFound (O1, O2, O5).
+
+    Owners and grants change under the same lock: who lost them a moment ago is refused, not overtaken.
+    """
+    actor.require(right.code)
+    contact = locked(contact)
+    access.require(actor, contact, right)
+    return contact
 
 
 def not_archived(actor: Actor, contact: Contact) -> None:

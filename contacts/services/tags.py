@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, Invalid
 from contacts.models import Contact, Follow, FollowTag, Tag, TagGroup
-from contacts.services.steps import locked
+from contacts.rules import Right
+from contacts.services.steps import hold
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Role
@@ -72,8 +73,7 @@ def tag_contact(
     else on the oldest one; taking off, they take it off every follow. Raises Conflict no_follow when there is
     none: a tag belongs to a relation (C13).
     """
-    actor.require("contacts.tag")
-    contact = locked(contact)
+    contact = hold(actor, contact, Right.TAG)
     follows = list(Follow.objects.filter(contact=contact, state=Follow.State.ACTIVE))
     own = next((follow for follow in follows if follow.member_id == actor.member_id), None)
     target = own or next((follow for follow in follows if follow.member_id == contact.owner_id), None)

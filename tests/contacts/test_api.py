@@ -157,6 +157,22 @@ def test_edit_honours_if_match_and_refuses_unknown_fields(anna, enterprise):
     assert anna.get(path).json()["name"] == "新名"
 
 
+def test_o2_a_denied_field_in_a_patch_refuses_the_whole_request_and_is_named(anna, enterprise, people):
+    """Also a field that is changed elsewhere: who may not change it is not told where."""
+    contact = made(anna)
+    path = f"{ROOT}/contacts/{contact['id']}"
+    bob = factories.api_client(enterprise, people["Bob"])
+    assert post(bob, "contacts", {"external_userid": contact["external_userid"], "name": "x"}).status_code == 200
+    before = anna.get(path).json()
+    for body in ({"remark": "x", "name": "y"}, {"remark": "x", "grade": "high"}, {"owner": "x"}, {"phones": []}):
+        refused = bob.patch(path, body, **JSON)
+        assert refused.status_code == 403 and refused["Content-Type"] == "application/problem+json"
+        problem = refused.json()
+        assert problem["code"] == "field_forbidden" and list(problem["errors"]) == [list(body)[-1]]
+    assert anna.get(path).json() == before
+    assert bob.patch(path, {"remark": "x", "description": "y"}, **JSON).json()["remark"] == "x"
+
+
 def test_the_life_of_a_contact(api, enterprise, people):
     contact = made(api)
     path = f"contacts/{contact['id']}"

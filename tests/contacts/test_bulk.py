@@ -289,7 +289,7 @@ def test_o5_a_contact_that_went_out_of_sight_meanwhile_is_left_out(enterprise, a
 
 def test_x1_permissions_are_asked_per_action(enterprise, admin):
     with tenant(enterprise.pk):
-        staff = factories.member()
+        staff = factories.member(role=factories.role("contacts.view", "contacts.tag", scope="related"))
         actor = Actor.of(enterprise, Member.objects.select_related("role").get(pk=staff.pk), "api")
         for action in ("archive", "restore", "transfer", "delete"):
             with pytest.raises(Forbidden):

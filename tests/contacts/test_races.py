@@ -55,6 +55,11 @@ def at_once(enterprise: Enterprise, calls: list) -> list:
     return results
 
 
+def befriend_all(contact: Contact, members: list[Member]) -> None:
+    """Everybody's friend: so they may record what happens."""
+    Follow.objects.bulk_create(Follow(contact=contact, member=one, added_at=factories.NOON) for one in members)
+
+
 def actor(enterprise: Enterprise, member: Member) -> Actor:
     return factories.actor(enterprise, member)
 
@@ -95,6 +100,7 @@ def test_the_same_order_and_the_same_key_at_once_happen_once(crowd):
     enterprise, members = crowd
     with tenant(enterprise.pk):
         contact = Contact.objects.get(external_userid="wm0")
+        befriend_all(contact, members)
     results = at_once(
         enterprise,
         [
@@ -122,6 +128,7 @@ def test_c9_purchases_at_once_are_all_counted(crowd):
     enterprise, members = crowd
     with tenant(enterprise.pk):
         contact = Contact.objects.get(external_userid="wm0")
+        befriend_all(contact, members)
     calls = [
         lambda number=number, member=member: record_purchase(
             actor(enterprise, member), contact=contact, order_no=str(number), amount=625

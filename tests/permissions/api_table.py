@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from contacts.rules import Right
 from tests.permissions.table import Row
 from tests.permissions.world import World
 
@@ -68,17 +69,17 @@ API = [
     Row("GET", "contacts", "contacts.view"),
     Row("POST", "contacts", "contacts.add", 201, {"external_userid": "wm-new", "name": "新客户"}),
     Row("GET", "contacts/{contact}", "contacts.view"),
-    Row("PATCH", "contacts/{contact}", "contacts.edit", body={"remark": "x"}),
-    Row("POST", "contacts/{contact}/archive", "contacts.archive"),
-    Row("POST", "contacts/{archived}/restore", "contacts.archive"),
-    Row("POST", "contacts/{contact}/grade", "contacts.grade", body={"grade": "high"}),
-    Row("POST", "contacts/{contact}/owner", "contacts.assign", body=lambda w: {"owner": w.ids["member"]}),
-    Row("POST", "contacts/{contact}/tags", "contacts.tag", body=lambda w: {"add": [w.ids["tag"]]}),
+    Row("PATCH", "contacts/{contact}", Right.REMARK, body={"remark": "x"}),
+    Row("POST", "contacts/{contact}/archive", Right.ARCHIVE),
+    Row("POST", "contacts/{archived}/restore", Right.ARCHIVE),
+    Row("POST", "contacts/{contact}/grade", Right.GRADE, body={"grade": "high"}),
+    Row("POST", "contacts/{contact}/owner", Right.ASSIGN, body=lambda w: {"owner": w.ids["member"]}),
+    Row("POST", "contacts/{contact}/tags", Right.TAG, body=lambda w: {"add": [w.ids["tag"]]}),
     Row("POST", "contacts/{contact}/follows", "contacts.add", (200, 201), {"remark": "x"}),
     # The friendship of somebody else is theirs, or an admin's, to end.
     Row("DELETE", "contacts/{contact}/follows/{friend}", "contacts.edit", 204, but={"owner": 403}),
-    Row("POST", "contacts/{contact}/interactions", "contacts.edit", 201, {"kind": "message_in"}),
-    Row("POST", "contacts/{contact}/purchases", "contacts.edit", 201, {"order_no": "1", "amount": "9.90"}),
+    Row("POST", "contacts/{contact}/interactions", Right.FOLLOW_UP, 201, {"kind": "message_in"}),
+    Row("POST", "contacts/{contact}/purchases", Right.PURCHASE, 201, {"order_no": "1", "amount": "9.90"}),
     Row("GET", "contacts/{contact}/timeline", "contacts.view"),
     Row("GET", "contacts/{contact}/visibility", "contacts.view"),
     Row("POST", "contacts/bulk", "contacts.archive", 202, lambda w: {"action": "archive", "ids": [w.ids["contact"]]}),

@@ -1,5 +1,6 @@
 """The console's rows (paths below /e/<code>/). POSTs go as htmx does, so that a refusal keeps its status."""
 
+from contacts.rules import Right
 from tests.permissions.table import Row
 from tests.permissions.world import OURS
 
@@ -17,20 +18,20 @@ CONSOLE = [
     ),
     Row("GET", "contacts/{contact}/", "contacts.view"),
     Row("GET", "contacts/{contact}/purchases/", "contacts.view"),
-    Row("GET", "contacts/{contact}/edit/", "contacts.edit"),
-    Row("POST", "contacts/{contact}/edit/", "contacts.edit", SENT, {"name": "改名"}),
-    Row("GET", "contacts/{contact}/owner/", "contacts.assign"),
-    Row("POST", "contacts/{contact}/owner/", "contacts.assign", SENT, lambda w: {"owner": w.ids["member"]}),
-    Row("GET", "contacts/{contact}/grade/", "contacts.grade"),
-    Row("POST", "contacts/{contact}/grade/", "contacts.grade", SENT, {"grade": "high"}),
-    Row("GET", "contacts/{contact}/tags/", "contacts.tag"),
-    Row("POST", "contacts/{contact}/tags/", "contacts.tag", SENT, lambda w: {"tags": w.ids["tag"]}),
-    Row("GET", "contacts/{contact}/interaction/", "contacts.edit"),
-    Row("POST", "contacts/{contact}/interaction/", "contacts.edit", SENT, {"kind": "message_in"}),
-    Row("GET", "contacts/{contact}/purchase/", "contacts.edit"),
-    Row("POST", "contacts/{contact}/purchase/", "contacts.edit", SENT, {"order_no": "1", "amount": "9.90"}),
-    Row("POST", "contacts/{contact}/archive/", "contacts.archive", SENT),
-    Row("POST", "contacts/{archived}/restore/", "contacts.archive", SENT),
+    Row("GET", "contacts/{contact}/edit/", Right.REMARK),
+    Row("POST", "contacts/{contact}/edit/", Right.REMARK, SENT, {"name": "改名"}),
+    Row("GET", "contacts/{contact}/owner/", Right.ASSIGN),
+    Row("POST", "contacts/{contact}/owner/", Right.ASSIGN, SENT, lambda w: {"owner": w.ids["member"]}),
+    Row("GET", "contacts/{contact}/grade/", Right.GRADE),
+    Row("POST", "contacts/{contact}/grade/", Right.GRADE, SENT, {"grade": "high"}),
+    Row("GET", "contacts/{contact}/tags/", Right.TAG),
+    Row("POST", "contacts/{contact}/tags/", Right.TAG, SENT, lambda w: {"tags": w.ids["tag"]}),
+    Row("GET", "contacts/{contact}/interaction/", Right.FOLLOW_UP),
+    Row("POST", "contacts/{contact}/interaction/", Right.FOLLOW_UP, SENT, {"kind": "message_in"}),
+    Row("GET", "contacts/{contact}/purchase/", Right.PURCHASE),
+    Row("POST", "contacts/{contact}/purchase/", Right.PURCHASE, SENT, {"order_no": "1", "amount": "9.90"}),
+    Row("POST", "contacts/{contact}/archive/", Right.ARCHIVE, SENT),
+    Row("POST", "contacts/{archived}/restore/", Right.ARCHIVE, SENT),
     Row("POST", "contacts/{contact}/follow/", "contacts.add", SENT),
     Row("POST", "contacts/{contact}/unfollow/{friend}/", "contacts.edit", SENT, but={"owner": 403}),
     Row("GET", "contacts/bulk/archive/", "contacts.archive", SENT, lambda w: {"ids": w.ids["contact"]}),

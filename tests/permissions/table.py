@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from contacts.rules import Level, Right
 from tests.permissions.world import OURS, World
 
 Body = dict[str, Any] | Callable[[World], dict[str, Any]] | None
@@ -25,13 +26,25 @@ SEEN_BY = {
 }
 
 
+# What each persona is to the world's contacts. The table of rights says what that gives.
+LEVELS = {
+    "follower": frozenset({Level.FOLLOWER}),
+    "owner": frozenset({Level.OWNER}),
+    "graded_in": frozenset({Level.ADMIN}),
+    "admin": frozenset({Level.ADMIN}),
+}
+
+
 @dataclass(frozen=True)
 class Row:
-    """A method of a route. `ok`: what those get who may (a tuple when it depends on the page's form)."""
+    """A method of a route. `ok`: what those get who may (a tuple when it depends on the page's form).
+
+    `needs`: a permission code, or a right at the contact, which is a code and the levels that it takes.
+    """
 
     method: str
     path: str
-    needs: str | None = None
+    needs: Right | str | None = None
     ok: int | tuple[int, ...] = 200
     body: Body = None
     but: dict[str, int] = field(default_factory=dict)
@@ -58,11 +71,22 @@ class Row:
         """What a member of the enterprise may get."""
         if persona in self.but:
             return (self.but[persona],)
-        lacks = self.needs is not None and self.needs not in codes
+        lacks = self.code is not None and self.code not in codes
         unseen = not self.seen_by(persona)
         if lacks and not (self.late and unseen):
             return (403,)
-        return (404,) if unseen else self.good
+        if unseen:
+            return (404,)
+        return self.good if self.level_suffices(persona) else (403,)
+
+    @property
+    def code(self) -> str | None:
+        """The permission code that the role must have."""
+        return self.needs.code if isinstance(self.needs, Right) else self.needs
+
+    def level_suffices(self, persona: str) -> bool:
+        """Is what the persona is to the world's contact enough (O1, O2)? For rows that need a `Right`."""
+        return not isinstance(self.needs, Right) or self.needs.given_by(LEVELS[persona])
 
     @property
     def good(self) -> tuple[int, ...]:

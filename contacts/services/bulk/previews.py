@@ -88,8 +88,7 @@ def _count(actor: Actor, source: str, action: Action, params: dict[str, Any]) ->
     """How many contacts of which reason ('' when affected), status, grade and owner."""
     counted = rows(
         f"""
-        SELECT CASE WHEN contact.id IS NULL THEN 'not_found' ELSE {action.left_out} END AS reason,
-               contact.status, contact.grade, contact.owner_id, count(*)
+        SELECT {action.reason} AS reason, contact.status, contact.grade, contact.owner_id, count(*)
         FROM {source}
         GROUP BY 1, 2, 3, 4
         """,

@@ -9,6 +9,7 @@ class Reason(Choice):
     """`refused`: it was wanted and not allowed; all others: there was nothing to do (skipped)."""
 
     NOT_FOUND = "not_found", _("There is no such contact.")
+    NOT_ALLOWED = "not_allowed", _("This needs the owner or an admin of the contact.")
     ALREADY_ARCHIVED = "already_archived", _("The contact is archived already.")
     ALREADY_ACTIVE = "already_active", _("The contact is active already.")
     ALREADY_TAGGED = "already_tagged", _("The contact has these tags already.")
@@ -26,5 +27,12 @@ class Reason(Choice):
         return self in _REFUSED
 
 
-_REFUSED = {Reason.LOST, Reason.NOT_ARCHIVED, Reason.NO_FOLLOW, Reason.OWNER_GONE, Reason.QUOTA_EXCEEDED}
+_REFUSED = {
+    Reason.NOT_ALLOWED,
+    Reason.LOST,
+    Reason.NOT_ARCHIVED,
+    Reason.NO_FOLLOW,
+    Reason.OWNER_GONE,
+    Reason.QUOTA_EXCEEDED,
+}
 REFUSED = [reason.value for reason in Reason if reason.refused]

@@ -17,7 +17,7 @@ from common.tenancy import current_enterprise_id
 from contacts.files.writers import open_writer
 from contacts.models import Contact
 from contacts.services.bulk.actions import BY_JOB, Action
-from contacts.services.bulk.batch import FIRST, ITEMS, LAST, Batch
+from contacts.services.bulk.batch import FIRST, ITEMS, LAST, Batch, who
 from contacts.services.bulk.reasons import REFUSED, Reason
 from contacts.services.bulk.selection import COLUMNS, Selection, fix, fix_undo
 from enterprises.services import policy, zone
@@ -118,8 +118,7 @@ def _decide(batch: Batch, action: Action) -> None:
             reason = decided.reason,
             before = CASE WHEN decided.reason = '' THEN decided.before ELSE target.before END
         FROM (
-            SELECT item.id, {action.before} AS before,
-                   CASE WHEN contact.id IS NULL THEN 'not_found' ELSE {action.left_out} END AS reason
+            SELECT item.id, {action.before} AS before, {action.reason} AS reason
             FROM contacts_bulkitem AS item LEFT JOIN ({visible}) AS contact ON contact.id = item.contact_id
             WHERE {ITEMS} AND item.state = 'pending'
             OFFSET 0  -- decide once for each item, not wherever the reason is named
@@ -137,9 +136,9 @@ def _same_count(context: JobContext, action: Action) -> None:
     found = row(
         f"""
         SELECT count(*) FROM contacts_bulkitem AS item JOIN ({visible}) AS contact ON contact.id = item.contact_id
-        WHERE item.enterprise_id = %(enterprise)s AND item.job_id = %(job)s AND ({action.left_out}) = ''
+        WHERE item.enterprise_id = %(enterprise)s AND item.job_id = %(job)s AND ({action.reason}) = ''
         """,
-        {**params, "enterprise": current_enterprise_id(), "job": context.run_id},
+        {**params, **who(context.actor), "enterprise": current_enterprise_id(), "job": context.run_id},
     )
     assert found is not None
     check_count(_options(context)["count"], found[0])

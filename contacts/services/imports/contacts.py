@@ -10,12 +10,21 @@ from common.sql import row as one_row
 from contacts.files.reasons import Reason
 from contacts.files.rows import ContactRow
 from contacts.models import Contact, Tag, TagGroup
-from contacts.rules import Activity, Grade, GradeSource, Kind, Side, Status
+from contacts.rules import RIGHT_OF, Activity, Grade, GradeSource, Kind, Right, Side, Status
 from contacts.services.imports.staging import Loaded, Loader
 from quota import queries as quota_queries
 from quota import services as quota
 
 TAG_GROUP = "导入"
+
+# What a row changes of a known contact: the field, and SQL that says when. Used to refuse and to write alike.
+CHANGES = {
+    "name": "(staged.name <> '' AND staged.name <> contact.name)",
+    "remark": "(staged.remark <> '' AND staged.remark <> contact.remark)",
+    "company": "(staged.company <> '' AND staged.company <> contact.company)",
+    "phones": "(staged.phones <> '{}' AND staged.phones <> contact.phones)",
+    "kind": "(staged.kind <> contact.kind)",
+}
 
 
 @dataclass
@@ -40,6 +49,7 @@ class ContactLoader(Loader[ContactRow]):
         )
         keys = [row.external_userid for _line, row in batch]
         self.match_contacts(keys)
+        self._refuse_what_is_not_theirs()
         self._insert_new(keys)
         self._follow()
         self._tag()
@@ -96,6 +106,14 @@ class ContactLoader(Loader[ContactRow]):
             group, _made = TagGroup.objects.get_or_create(name=TAG_GROUP)
             Tag.objects.bulk_create([Tag(group=group, name=name) for name in missing], ignore_conflicts=True)
             self.tags.update(Tag.objects.filter(group=group, name__in=missing).values_list("name", "pk"))
+
+    def _refuse_what_is_not_theirs(self) -> None:
+        """A row that would change a field beyond the importer's level is refused as a whole, with the column (O2)."""
+        for field_name, changes in CHANGES.items():
+            column = "phone" if field_name == "phones" else field_name
+            self.refuse(RIGHT_OF[field_name], column=column, when=changes)
+        self.refuse(Right.TAG, column="tags", when="staged.tag_ids <> '{}'")
+        self.refuse(Right.ASSIGN, column="owner", when="staged.owner_id <> %(actor)s")
 
     def _insert_new(self, keys: list[str]) -> None:
         """Insert the contacts that are not there yet; when places are short, only as many as there seem to be.
@@ -171,7 +189,7 @@ class ContactLoader(Loader[ContactRow]):
         )
 
     def _tag(self) -> None:
-        """A tag belongs to the follow (C13): that of the member named, else of the owner."""
+        """A tag belongs to the follow (C13): that of the member named, else one's own, else the owner's."""
         self.sql(
             """
             WITH made AS (
@@ -181,6 +199,9 @@ class ContactLoader(Loader[ContactRow]):
                           SELECT follow.id FROM contacts_follow AS follow
                           WHERE follow.enterprise_id = %(enterprise)s AND follow.contact_id = staged.contact_id
                             AND follow.member_id = coalesce(staged.owner_id, (
+                                SELECT own.member_id FROM contacts_follow AS own
+                                WHERE own.enterprise_id = %(enterprise)s AND own.contact_id = staged.contact_id
+                                  AND own.member_id = %(importer)s AND own.state = 'active'), (
                                 SELECT contact.owner_id FROM contacts_contact AS contact
                                 WHERE contact.enterprise_id = %(enterprise)s AND contact.id = staged.contact_id))
                       ) AS follow_id
@@ -190,33 +211,30 @@ class ContactLoader(Loader[ContactRow]):
                 ON CONFLICT (enterprise_id, follow_id, tag_id) DO NOTHING
                 RETURNING contact_id)
             UPDATE staged SET changed = true FROM made WHERE staged.contact_id = made.contact_id
-            """
+            """,
+            importer=self.actor.member_id,
         )
 
     def _update_known(self) -> None:
         """What the file says replaces what is there; what it leaves empty stays."""
         self.sql(
-            """
+            f"""
             WITH made AS (
                 UPDATE contacts_contact AS contact
                 SET name = coalesce(nullif(staged.name, ''), contact.name),
                     remark = coalesce(nullif(staged.remark, ''), contact.remark),
                     company = coalesce(nullif(staged.company, ''), contact.company),
-                    phones = coalesce(nullif(staged.phones, '{}'), contact.phones),
+                    phones = coalesce(nullif(staged.phones, '{{}}'), contact.phones),
                     kind = coalesce(staged.kind, contact.kind),
                     version = contact.version + 1
                 FROM staged
                 WHERE contact.enterprise_id = %(enterprise)s AND contact.id = staged.contact_id
                   AND contact.id = ANY (ARRAY(SELECT contact_id FROM staged WHERE refusal IS NULL AND NOT fresh))
                   AND staged.refusal IS NULL AND NOT staged.fresh
-                  AND ((staged.name <> '' AND staged.name <> contact.name)
-                    OR (staged.remark <> '' AND staged.remark <> contact.remark)
-                    OR (staged.company <> '' AND staged.company <> contact.company)
-                    OR (staged.phones <> '{}' AND staged.phones <> contact.phones)
-                    OR staged.kind <> contact.kind)
+                  AND ({" OR ".join(CHANGES.values())})
                 RETURNING contact.id)
             UPDATE staged SET changed = true FROM made WHERE staged.contact_id = made.id
-            """
+            """  # noqa: S608 - conditions of ours
         )
 
     def _admit_as_many_as_fit(self) -> None:

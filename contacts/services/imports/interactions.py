@@ -7,7 +7,7 @@ from common.ids import uuid7
 from common.sql import row as one_row
 from contacts.files.reasons import Reason
 from contacts.files.rows import InteractionRow
-from contacts.rules import Kind, Side
+from contacts.rules import Kind, Right, Side
 from contacts.services.imports.staging import Loaded, Loader
 
 
@@ -28,6 +28,7 @@ class InteractionLoader(Loader[InteractionRow]):
         )
         self.match_contacts([row.external_userid for _line, row in batch])
         self.refuse_unknown_contacts()
+        self.refuse(Right.FOLLOW_UP, column="external_userid")
         self.sql(
             """
             WITH made AS (

@@ -8,6 +8,7 @@ from common.sql import row as one_row
 from common.sql import rows
 from contacts.files.reasons import Reason
 from contacts.files.rows import PurchaseRow
+from contacts.rules import Right
 from contacts.services.grading import regrade
 from contacts.services.imports.staging import Loaded, Loader
 
@@ -29,6 +30,7 @@ class PurchaseLoader(Loader[PurchaseRow]):
         )
         self.match_contacts([row.external_userid for _line, row in batch])
         self.refuse_unknown_contacts()
+        self.refuse(Right.PURCHASE, column="external_userid")
         orders = [row.order_no for _line, row in batch]
         self._match_orders(orders)
         self._write(orders)

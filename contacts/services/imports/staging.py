@@ -18,10 +18,12 @@ from django.db.models.functions import Lower
 
 from common.sql import execute, joins_never_loop, rows
 from common.tenancy import current_enterprise_id
+from contacts import access
 from contacts.files.reasons import Reason
 from contacts.files.rows import Row
 from contacts.models import Contact
 from contacts.querysets import members_in_range
+from contacts.rules import Right
 from enterprises.actors import Actor
 from enterprises.models import Member, Role
 from enterprises.policy import Policy
@@ -112,6 +114,28 @@ class Loader(Generic[RowT]):
             " WHERE contact_id = ANY (%(hidden)s)",
             reason=Reason.FORBIDDEN.value,
             hidden=list(set(found) - set(seen)),
+        )
+
+    def refuse(self, right: Right, *, column: str, when: str = "true") -> None:
+        """Refuse the rows whose contact is not the importer's to change like that (O2), naming the column.
+
+        `when`: SQL over `staged` and `contact`, which rows would. Admins change everything they see.
+        """
+        member = self.actor.member
+        if member is None or member.role.scope != Role.Scope.RELATED:
+            return
+        allowed = access.permits(right) if self.actor.may(right.code) else "false"
+        self.sql(
+            f"""
+            UPDATE staged SET refusal = %(reason)s, refused_column = %(column)s FROM contacts_contact AS contact
+            WHERE staged.refusal IS NULL AND contact.enterprise_id = %(enterprise)s AND contact.id = staged.contact_id
+              AND contact.id = ANY (ARRAY(SELECT contact_id FROM staged WHERE contact_id IS NOT NULL))
+              AND ({when}) AND NOT {allowed}
+            """,  # noqa: S608 - conditions of ours
+            reason=Reason.FORBIDDEN.value,
+            column=column,
+            actor=member.pk,
+            staff=True,
         )
 
     def refuse_unknown_contacts(self) -> None:

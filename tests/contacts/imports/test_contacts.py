@@ -173,3 +173,41 @@ def test_o4_a_graded_admin_imports_only_into_their_range(enterprise, run_import)
     with tenant(enterprise.pk):
         assert Contact.objects.get(external_userid="wm-south").name != "changed"
         assert set(Contact.objects.values_list("external_userid", flat=True)) == {"wm-south", "wm-new"}
+
+
+def test_o2_an_importer_changes_only_what_their_level_allows(enterprise, run_import):
+    """Friends: remark and their own tags, not name, company, phones, kind; the column is named, the row refused."""
+    with tenant(enterprise.pk):
+        role = factories.role(
+            "contacts.view", "contacts.add", "contacts.import", "contacts.edit", "contacts.tag", scope="related"
+        )
+        owner, friend = factories.member(role=role), factories.member(role=role)
+        for number in range(7):
+            known = factories.contact(factories.actor(enterprise, owner), external_userid=f"wm{number}", name="A")
+            if number != 4:
+                Follow.objects.create(contact=known, member=friend, added_at=factories.NOON)
+            if number == 5:
+                Follow.objects.filter(contact=known, member=friend).update(state="deleted_by_contact")
+    header = ("external_userid", "name", "remark", "company", "phone", "kind", "tags")
+    file = as_csv(
+        header,
+        ("wm0", "A", "老客户", "", "", "", "vip"),
+        ("wm1", "B", "老客户", "", "", "", ""),
+        ("wm2", "", "老客户", "甲公司", "", "", ""),
+        ("wm3", "", "", "", "13800000000", "", ""),
+        ("wm4", "", "老客户", "", "", "", ""),
+        ("wm5", "", "", "", "", "", "vip"),
+        ("wm6", "", "", "", "", "wecom", ""),
+    )
+    run = run_import(file, member=friend)
+    assert counts(run) == (7, 0, 1, 0, 6)
+    with tenant(enterprise.pk):
+        refused = ImportRefusal.objects.order_by("line").values_list("code", "column")
+        assert list(refused) == [
+            ("forbidden", column) for column in ("name", "company", "phone", "external_userid", "tags", "kind")
+        ]
+        assert set(Contact.objects.values_list("name", "company", "kind")) == {("A", "", "wechat")}
+        assert list(Contact.objects.exclude(remark="").values_list("external_userid", flat=True)) == ["wm0"]
+        assert FollowTag.objects.get().follow.member_id == friend.pk
+    own = run_import(as_csv(header, ("wm1", "B", "", "乙公司", "13800000000", "wecom", "")), member=owner)
+    assert counts(own) == (1, 0, 1, 0, 0)
