@@ -40,10 +40,11 @@ class TenantTable(Operation):
         execute = schema_editor.execute
         execute(f'ALTER TABLE "{table}" DROP CONSTRAINT "{table}_pkey"')
         execute(f'ALTER TABLE "{table}" ADD PRIMARY KEY (enterprise_id, id)')
-        execute(
-            f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_enterprise_fk" '
-            f'FOREIGN KEY (enterprise_id) REFERENCES "{DIRECTORY}" (id)'
-        )
+        if not anchored(model):
+            execute(
+                f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_enterprise_fk" '
+                f'FOREIGN KEY (enterprise_id) REFERENCES "{DIRECTORY}" (id)'
+            )
         execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
         execute(f'CREATE POLICY {POLICY} ON "{table}" USING (enterprise_id = {SETTING})')
         for field in tenant_foreign_keys(model):
@@ -57,7 +58,7 @@ class TenantTable(Operation):
             schema_editor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{foreign_key_name(model, field)}"')
         schema_editor.execute(f'DROP POLICY {POLICY} ON "{table}"')
         schema_editor.execute(f'ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY')
-        schema_editor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT "{table}_enterprise_fk"')
+        schema_editor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{table}_enterprise_fk"')
         schema_editor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT "{table}_pkey"')
         schema_editor.execute(f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_pkey" PRIMARY KEY (id)')
 
@@ -96,6 +97,14 @@ class TenantForeignKeys(Operation):
 def tenant_foreign_keys(model: Any) -> list[TenantForeignKey]:
     """The fields of a (historical) model that need a composite constraint."""
     return [field for field in model._meta.local_fields if isinstance(field, TenantForeignKey)]
+
+
+def anchored(model: Any) -> bool:
+    """Does a mandatory reference to another tenant table say already that the enterprise exists?
+
+    Then a key to the directory would only be checked once more for each row of the largest tables.
+    """
+    return any(not field.null and field.related_model is not model for field in tenant_foreign_keys(model))
 
 
 def foreign_key_name(model: Any, field: Any) -> str:

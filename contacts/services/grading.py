@@ -6,7 +6,9 @@ grade set by hand is a decision; it is on the timeline, and stays (`contacts.ser
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from common.sql import execute, joins_never_loop, rows
@@ -19,7 +21,7 @@ from enterprises.services import policy
 # somebody who waited for nobody: then their own regrading knows more than our reading of the purchases, and wins.
 _REGRADE = """
 UPDATE contacts_contact AS contact
-SET spend_365d = counted.spend, grade = {grade}, activity = {activity}
+SET spend_365d = counted.spend, grade = {grade}, activity = {activity} {sets}
 FROM (
     SELECT known.id, known.xmin AS version_seen,
            coalesce(paid.spend, 0) AS spend, coalesce(paid.purchases, 0) AS purchases
@@ -31,19 +33,35 @@ FROM (
         GROUP BY contact_id
     ) AS paid ON paid.contact_id = known.id
     WHERE known.enterprise_id = %(enterprise)s {only_contacts}
-) AS counted
+) AS counted {news}
 WHERE contact.enterprise_id = %(enterprise)s
   AND contact.id = counted.id AND contact.xmin = counted.version_seen {only_these}
-  AND (contact.spend_365d, contact.grade, contact.activity) IS DISTINCT FROM (counted.spend, {grade}, {activity})
+  AND ((contact.spend_365d, contact.grade, contact.activity) IS DISTINCT FROM (counted.spend, {grade}, {activity})
+       {or_news})
 """
 _GRADE = """CASE WHEN contact.grade_source = %(manual)s THEN contact.grade
     WHEN counted.spend >= %(from_high)s THEN %(high)s
     WHEN counted.spend >= %(from_middle)s THEN %(middle)s ELSE %(low)s END"""
 _ACTIVITY = """CASE WHEN counted.purchases >= %(from_frequent)s THEN %(frequent)s
-    WHEN contact.last_customer_at IS NOT NULL OR counted.purchases > 0 THEN %(occasional)s ELSE %(never)s END"""
+    WHEN contact.last_customer_at IS NOT NULL OR counted.purchases > 0 {or_heard} THEN %(occasional)s
+    ELSE %(never)s END"""
 
 
-def regrade(contact_ids: Sequence[UUID], now: datetime) -> int:
+@dataclass(frozen=True)
+class News:
+    """What else came with the purchases, written by the same statement: a contact's row has many indexes.
+
+    `source`: a SELECT of (contact_id, last_customer_at, …), a row per contact; `sets`: columns of `contact` from it;
+    `changed`: whether that changes anything. SQL over `contact` and `news`, with `params`.
+    """
+
+    source: str
+    sets: str
+    changed: str
+    params: dict[str, Any]
+
+
+def regrade(contact_ids: Sequence[UUID], now: datetime, *, news: News | None = None) -> int:
     """Bring spend, grade and activity of some contacts up to date; call it after their purchases changed.
 
     Returns how many of them changed. Locks the contacts, in the order of their ids, so that of two who add purchases
@@ -51,7 +69,7 @@ def regrade(contact_ids: Sequence[UUID], now: datetime) -> int:
     """
     if not contact_ids:
         return 0
-    params = _params(now, policy()) | {"contacts": list(contact_ids)}
+    params = _params(now, policy()) | {"contacts": list(contact_ids)} | (news.params if news else {})
     execute(
         """
         SELECT FROM contacts_contact WHERE enterprise_id = %(enterprise)s AND id = ANY (%(contacts)s)
@@ -59,7 +77,7 @@ def regrade(contact_ids: Sequence[UUID], now: datetime) -> int:
         """,
         params,
     )
-    return execute(_statement("AND {} = ANY (%(contacts)s)"), params)
+    return execute(_statement("AND {} = ANY (%(contacts)s)", news), params)
 
 
 def grade_all(now: datetime) -> int:
@@ -81,11 +99,14 @@ def grades() -> dict[str, int]:
     return {grade.value: 0 for grade in Grade} | dict(counted)
 
 
-def _statement(only: str) -> str:
+def _statement(only: str, news: News | None = None) -> str:
     """`only`: a condition on a column with a contact's id, or nothing."""
     return _REGRADE.format(
         grade=_GRADE,
-        activity=_ACTIVITY,
+        activity=_ACTIVITY.format(or_heard="OR news.last_customer_at IS NOT NULL" if news else ""),
+        sets=f", {news.sets}" if news else "",
+        news=f"JOIN ({news.source}) AS news ON news.contact_id = counted.id" if news else "",
+        or_news=f"OR {news.changed}" if news else "",
         only_contacts=only.format("known.id"),
         only_purchases=only.format("contact_id"),
         only_these=only.format("contact.id"),

@@ -8,6 +8,7 @@ from common.sql import row as one_row
 from contacts.files.reasons import Reason
 from contacts.files.rows import InteractionRow
 from contacts.rules import Kind, Right, Side
+from contacts.services.grading import regrade
 from contacts.services.imports.staging import Loaded, Loader
 
 
@@ -40,9 +41,10 @@ class InteractionLoader(Loader[InteractionRow]):
             UPDATE staged SET changed = true FROM made WHERE staged.new_id = made.id
             """
         )
-        self.touch_contacts(
+        news = self.news(
             at="staged.at", customer=f"side = '{Side.CUSTOMER.value}'", sign_of_life="kind = ANY (%(kinds)s)"
         )
+        regrade(self.touched(), self.now, news=news)
         found = one_row(
             "SELECT count(*) FILTER (WHERE changed), 0, count(*) FILTER (WHERE NOT changed)"
             " FROM staged WHERE refusal IS NULL"

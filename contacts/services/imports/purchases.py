@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from common.ids import uuid7
 from common.sql import row as one_row
-from common.sql import rows
 from contacts.files.reasons import Reason
 from contacts.files.rows import PurchaseRow
 from contacts.rules import Right
@@ -34,15 +33,12 @@ class PurchaseLoader(Loader[PurchaseRow]):
         orders = [row.order_no for _line, row in batch]
         self._match_orders(orders)
         self._write(orders)
-        self.touch_contacts(
+        news = self.news(
             at="staged.paid_at",
             customer="true",
             sign_of_life="(CASE WHEN amount < 0 THEN 'refund' ELSE 'purchase' END) = ANY (%(kinds)s)",
         )
-        touched = [
-            found for (found,) in rows("SELECT DISTINCT contact_id FROM staged WHERE refusal IS NULL AND changed")
-        ]
-        regrade(touched, self.now)
+        regrade(self.touched(), self.now, news=news)
         found = one_row(
             """
             SELECT count(*) FILTER (WHERE NOT known AND changed), count(*) FILTER (WHERE known AND changed),

@@ -24,6 +24,7 @@ from contacts.files.rows import Row
 from contacts.models import Contact
 from contacts.querysets import members_in_range
 from contacts.rules import Right
+from contacts.services.grading import News
 from enterprises.actors import Actor
 from enterprises.models import Member, Role
 from enterprises.policy import Policy
@@ -144,27 +145,28 @@ class Loader(Generic[RowT]):
             reason=Reason.CONTACT_UNKNOWN.value,
         )
 
-    def touch_contacts(self, *, at: str, customer: str, sign_of_life: str) -> None:
-        """Bring the contacts' last times up to date (C6) and end their silence at once (C7).
+    def news(self, *, at: str, customer: str, sign_of_life: str) -> News:
+        """Brings the contacts' last times up to date (C6) and ends their silence at once (C7).
 
         The arguments are SQL over `staged`: the row's moment, whether the customer acted, whether that counts.
         """
-        self.sql(
-            f"""
-            UPDATE contacts_contact AS contact
-            SET last_contact_at = greatest(contact.last_contact_at, news.last_at),
+        return News(
+            source=f"""
+                SELECT contact_id, max({at}) AS last_at, max({at}) FILTER (WHERE {customer}) AS last_customer_at,
+                       max({at}) FILTER (WHERE {sign_of_life}) AS last_sign_at
+                FROM staged WHERE refusal IS NULL AND changed GROUP BY contact_id""",  # noqa: S608 - they are ours
+            sets="""last_contact_at = greatest(contact.last_contact_at, news.last_at),
                 last_customer_at = greatest(contact.last_customer_at, news.last_customer_at),
-                inactive = contact.inactive AND coalesce(news.last_sign_at <= %(silent_since)s, true)
-            FROM (SELECT contact_id, max({at}) AS last_at, max({at}) FILTER (WHERE {customer}) AS last_customer_at,
-                         max({at}) FILTER (WHERE {sign_of_life}) AS last_sign_at
-                  FROM staged WHERE refusal IS NULL GROUP BY contact_id) AS news
-            WHERE contact.enterprise_id = %(enterprise)s AND contact.id = news.contact_id
-              AND contact.id = ANY (ARRAY(SELECT contact_id FROM staged WHERE refusal IS NULL))
-              AND (news.last_at > contact.last_contact_at
-                   OR news.last_customer_at > coalesce(contact.last_customer_at, '-infinity')
-                   OR (contact.inactive AND news.last_sign_at > %(silent_since)s))
-            """  # noqa: S608 - the arguments are ours
+                inactive = contact.inactive AND coalesce(news.last_sign_at <= %(silent_since)s, true)""",
+            changed="""news.last_at > contact.last_contact_at
+                OR news.last_customer_at > coalesce(contact.last_customer_at, '-infinity')
+                OR (contact.inactive AND news.last_sign_at > %(silent_since)s)""",
+            params=self.params(),
         )
+
+    def touched(self) -> list[UUID]:
+        """The contacts of whom the file told something new."""
+        return [found for (found,) in rows("SELECT DISTINCT contact_id FROM staged WHERE refusal IS NULL AND changed")]
 
     def sql(self, statement: str, **params: Any) -> int:
         """Run a statement with what all of them need."""
