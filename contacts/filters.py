@@ -5,7 +5,7 @@ A filter is JSON (`params`): it stands in addresses, in the parameters of jobs a
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
@@ -17,10 +17,12 @@ from django.http import QueryDict
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext_lazy as _
 
+from common import paging
 from common.errors import Invalid
 from common.ids import parse_uuid
+from contacts import search
 from contacts.models import Contact, Follow, FollowTag, GroupMember
-from contacts.querysets import members_of_departments, search
+from contacts.querysets import members_of_departments
 from contacts.rules import Activity, Grade, Status
 from enterprises.actors import Actor
 from enterprises.services import zone
@@ -105,7 +107,7 @@ def _ask(field_class: type[forms.Field], method: str, help_text: Any, **options:
 class ContactFilterSet(django_filters.FilterSet):
     """The questions. Help texts are read by people in the API's documentation."""
 
-    search = _ask(TextField, "by_search", _("Name, remark or company begins with; id or phone is."))
+    search = _ask(TextField, "by_search", _("Words of name, remark or company, as written, in pinyin or initials; a phone number; an external user id."))
     owner = _ask(
         ListField, "by_owner", _("Ids of owners; “me”; “none” for contacts without one."), words=("me", "none")
     )
@@ -131,7 +133,7 @@ class ContactFilterSet(django_filters.FilterSet):
         super().__init__(data, queryset=Contact.objects.none() if queryset is None else queryset)
 
     def by_search(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
-        return search(queryset, value)
+        return search.found(queryset, value, self.actor)
 
     def by_owner(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
         wanted = Q(owner_id__in=self._members(value))
@@ -226,6 +228,20 @@ class ContactFilter:
     def queryset(self) -> QuerySet:
         """The contacts that the actor may see and that answer the filter."""
         return self.apply(Contact.objects.visible_to(self.actor))
+
+    def listed(self) -> QuerySet:
+        """The same contacts, for lists, which read them a page at a time from the top."""
+        text, rest = self._without_search()
+        return search.listed(rest.queryset(), text, self.actor)
+
+    def count(self) -> paging.Count:
+        """How many they are: exact to 10 000, beyond it estimated."""
+        text, rest = self._without_search()
+        return search.count(rest.queryset(), text, self.actor)
+
+    def _without_search(self) -> tuple[str, Self]:
+        rest = {name: value for name, value in self.params.items() if name != "search"}
+        return self.params.get("search", ""), replace(self, params=rest)
 
 
 def _tagged(tags: list[str]) -> Exists:

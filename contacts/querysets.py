@@ -1,14 +1,11 @@
 """Querysets of contacts and groups: above all, who may see which."""
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
-import common.lookups  # noqa: F401 - registers `prefix`
 from common.tenancy import TenantQuerySet
 from contacts.rules import Status
 from enterprises.authority import members_in_range
@@ -17,32 +14,11 @@ from enterprises.models import Member, Role
 if TYPE_CHECKING:
     from enterprises.actors import Actor
 
-_PHONE = re.compile(r"^\+?[0-9][0-9 -]{4,18}[0-9]$")
-
 
 def members_of_departments(departments: Sequence[object]) -> models.QuerySet:
     """The members of some departments and of all below them."""
     subtrees = RawSQL("SELECT department_subtree(%s::uuid[])", (list(departments),))
     return Member.objects.filter(department_id__in=subtrees)
-
-
-def search(queryset: models.QuerySet, text: str) -> models.QuerySet:
-    """The contacts whose name, remark or company begins with `text`, or whose id or phone is `text`.
-
-    The one place that knows how contacts are searched.
-    """
-    text = text.strip()
-    if not text:
-        return queryset
-    found = (
-        Q(name__prefix=text)
-        | Q(remark__prefix=text) & ~Q(remark="")
-        | Q(company__prefix=text) & ~Q(company="")
-        | Q(external_userid=text)
-    )
-    if _PHONE.match(text):
-        found |= Q(phones__contains=[re.sub(r"[ -]", "", text)])
-    return queryset.filter(found)
 
 
 class ContactQuerySet(TenantQuerySet):

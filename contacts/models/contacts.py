@@ -1,6 +1,8 @@
 """Contacts and what belongs to them: follows, tags, groups, interactions, purchases."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -66,19 +68,27 @@ class Contact(TenantModel):
                 name="contact_inactive",
                 condition=models.Q(inactive=True),
             ),
-            *(
-                models.Index(
-                    fields=("enterprise_id", name),
-                    opclasses=("uuid_ops", "varchar_pattern_ops"),
-                    name=f"contact_{name}_prefix",
-                    condition=None if name == "name" else ~models.Q(**{name: ""}),
-                )
-                for name in ("name", "remark", "company")
-            ),
         )
 
     def __str__(self) -> str:
         return self.remark or self.name
+
+
+class SearchEntry(TenantModel):
+    """What a contact is found by (C11): terms of `common.terms`, each behind the enterprise's mark.
+
+    A row of its own: contacts change all the time, their names hardly ever. `fingerprint` is of the texts that the
+    terms were made of, so that whoever changed them past the services is noticed.
+    """
+
+    contact = TenantForeignKey(Contact, related_name="+")
+    terms = SearchVectorField()
+    fingerprint = models.UUIDField()
+
+    class Meta(TenantModel.Meta):
+        constraints = (models.UniqueConstraint(fields=("enterprise_id", "contact"), name="search_entry_once"),)
+        # An inverted index cannot begin with the enterprise; its terms do.
+        indexes = (GinIndex(fields=("terms",), name="search_entry_terms"),)
 
 
 class Follow(TenantModel):

@@ -1,0 +1,222 @@
+"""What a text can be found by: its terms, and what somebody's words ask of them (C11).
+
+Texts are read in *units*: a Chinese character (with its readings), a word, a number, an emoji. From units come terms:
+
+* a character with the next one: 王小明 has 王小, 小明, 明; "小" finds what begins with it, "小明" is one;
+* a reading, a word or a number: wang, xiao, ming; "wa" finds what begins with it;
+* the initials of neighbours: -wx, -xm.
+
+So two characters, two letters or two initials are one look-up in an inverted index. Terms stand behind a short mark
+of the enterprise, so that an index over all enterprises is read only where it is the enterprise's own.
+"""
+
+import base64
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import pairwise
+from uuid import UUID
+
+from common.pinyin import BEGINNINGS, SYLLABLES, readings
+
+# Scripts without spaces between words, behind which a Chinese character is read alone.
+_ALONE = re.compile(
+    "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f\U00020000-\U0003ffff]"
+)
+_PHONE = re.compile(r"\+?[0-9][0-9 ()-]{4,24}")
+_ABROAD = re.compile(r"^(\+|00)?86(?=1\d{10}$)")
+LONGEST_WORD = 64
+LONGEST_PINYIN = 24
+MOST_WAYS = 8
+MOST_WORDS = 8
+LONGEST_SYLLABLE = max(map(len, SYLLABLES))
+MOST_INITIALS = 4
+INITIALS = frozenset({one[0] for one in SYLLABLES} | {"zh", "ch", "sh"})
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A piece of a text. `names`: what it is called: readings of a character, or the word itself."""
+
+    text: str
+    alone: bool
+    names: tuple[str, ...]
+    initials: tuple[str, ...]
+
+
+def mark(enterprise_id: UUID) -> str:
+    """What the enterprise's terms begin with. Two enterprises with the same one cost each other a look, no more."""
+    return base64.urlsafe_b64encode(enterprise_id.bytes[-3:]).decode()
+
+
+def plain_phone(phone: str) -> str:
+    """The digits of a phone number; a Chinese mobile without its country."""
+    return _ABROAD.sub("", re.sub(r"[^0-9+]", "", phone)).lstrip("+")
+
+
+@lru_cache(4096)
+def units(text: str) -> tuple[Unit, ...]:
+    """The text in pieces; case, width, accents and punctuation do not count."""
+    found: list[Unit] = []
+    run, run_kind = "", ""
+    for character in unicodedata.normalize("NFKC", text).casefold():
+        kind = _kind(character)
+        if run and kind == run_kind:
+            run += character
+        elif kind != "mark":
+            if run:
+                found.append(_word(run))
+            run, run_kind = "", ""
+            if isinstance(kind, Unit):
+                found.append(kind)
+            elif kind:
+                run, run_kind = character, kind
+    if run:
+        found.append(_word(run))
+    return tuple(found)
+
+
+@cache
+def _kind(character: str) -> Unit | str:
+    """A character that stands alone, or what a run of it makes: a word, a number; nothing; or a mark on another."""
+    category = unicodedata.category(character)
+    if _ALONE.match(character) or category == "So":
+        names = readings(character)
+        return Unit(character, True, names, tuple(dict.fromkeys(name[0] for name in names)))
+    if category[0] == "M":
+        return "mark"
+    if category[0] == "L":
+        return "word"
+    return "number" if category[0] == "N" else ""
+
+
+def _word(run: str) -> Unit:
+    bare = "".join(one for one in unicodedata.normalize("NFKD", run) if unicodedata.category(one)[0] != "M")
+    word = (bare or run)[:LONGEST_WORD]
+    return Unit(word, False, (word,), (word[0],))
+
+
+def terms(texts: Iterable[str], phones: Iterable[str] = ()) -> set[str]:
+    """All that these texts and phone numbers can be found by, without the enterprise's mark."""
+    found: set[str] = set()
+    for text in texts:
+        if not text:
+            continue
+        before = None
+        for piece in units(text):
+            found.update(piece.names)
+            if before is not None:
+                found.update(_neighbours(before, piece))
+                if before.alone:
+                    found.add(before.text + piece.text if piece.alone else before.text)
+            before = piece
+        if before is not None and before.alone:
+            found.add(before.text)
+    for phone in phones:
+        digits = plain_phone(phone)
+        # A number is remembered by its beginning, or by its last eight or four digits.
+        found.update("#" + part for part in (digits, digits[-8:], digits[-4:]) if part)
+    return found
+
+
+@lru_cache(16_384)
+def _neighbours(one: Unit, two: Unit) -> tuple[str, ...]:
+    return tuple(f"-{a}{b}" for a in one.initials for b in two.initials)
+
+
+# --- What is asked ----------------------------------------------------------------------------------------
+
+
+def question(text: str, enterprise_id: UUID, *, phones: bool = True) -> str:
+    """What `text` asks of terms, as a tsquery; "" when there is nothing to ask.
+
+    All words must be found, in any order. `phones`: may people be found by their phone number?
+    """
+    text = text.strip()
+    if _PHONE.fullmatch(text):
+        text = plain_phone(text)
+    asked = _Asked(mark(enterprise_id), phones)
+    words = (asked.word(units(word)) for word in text.split()[:MOST_WORDS])
+    return " & ".join(dict.fromkeys(filter(None, words)))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Writes the question. Terms hold letters, digits and symbols only: nothing in them can end a quotation."""
+
+    mark: str
+    phones: bool
+
+    def word(self, pieces: Sequence[Unit]) -> str:
+        """One word: all of its units; of units that stand together also that, as far as terms tell."""
+        wanted: list[str] = []
+        for number, piece in enumerate(pieces):
+            before = pieces[number - 1] if number else None
+            after = pieces[number + 1] if number + 1 < len(pieces) else None
+            is_number = not piece.alone and piece.text[0].isnumeric()
+            pair = before is not None and before.alone and piece.alone
+            near = _neighbours(before, piece) if before and not pair and not is_number else ()
+            if piece.alone and after and after.alone:
+                wanted.append(self.term(piece.text + after.text))
+            elif piece.alone and not pair:
+                wanted.append(self.beginning(piece.text))
+            elif is_number:
+                wanted.append(_any([self.beginning(sign + piece.text) for sign in ("", "#")[: 1 + self.phones]]))
+            elif not piece.alone and not (near and len(piece.text) == 1):
+                wanted.append(_any([_all(way) for way in self.ways(piece.text)]))
+            wanted.append(_any([self.term(term) for term in near]))
+        return _all(wanted)
+
+    def ways(self, word: str) -> Iterator[list[str]]:
+        """The ways to read letters: as the beginning of a word or a reading, or as several readings in a row."""
+        yield [self.beginning(word)]
+        for way in rows_of_syllables(word):
+            whole = [self.term(one) if one in SYLLABLES else self.beginning(one) for one in way[:-1] if len(one) > 1]
+            last = [self.beginning(way[-1])] if len(way[-1]) > 1 else []
+            yield [*whole, *last, *(self.term(f"-{one[0]}{two[0]}") for one, two in pairwise(way))]
+
+    def term(self, term: str) -> str:
+        return f"'{self.mark}{term}'"
+
+    def beginning(self, term: str) -> str:
+        return f"'{self.mark}{term}':*"
+
+
+def rows_of_syllables(word: str) -> list[tuple[str, ...]]:
+    """The ways to split letters into two or more syllables: wangxm, wxm, xiaoming.
+
+    Each but the last is a whole syllable, its initial, or zh, ch, sh; the last may be any beginning. Of all ways
+    only those of fewest parts, which is what people mean, and short words as initials: each way costs time.
+    """
+    if not 2 <= len(word) <= LONGEST_PINYIN:
+        return []
+    found: list[tuple[str, ...]] = []
+    # Each round lengthens every way by one part.
+    begun: list[tuple[str, ...]] = [()]
+    while begun and not found:
+        longer: list[tuple[str, ...]] = []
+        for way in begun[:MOST_WAYS]:
+            start = sum(map(len, way))
+            for end in range(min(len(word), start + LONGEST_SYLLABLE), start, -1):
+                part = word[start:end]
+                if end < len(word) and (part in SYLLABLES or part in INITIALS):
+                    longer.append((*way, part))
+                elif end == len(word) and way and part in BEGINNINGS:
+                    found.append((*way, part))
+        begun = longer
+    initials = tuple(word)
+    if len(word) <= MOST_INITIALS and INITIALS.issuperset(initials) and initials not in found:
+        found.append(initials)
+    return found[:MOST_WAYS]
+
+
+def _all(parts: Sequence[str]) -> str:
+    parts = list(dict.fromkeys(filter(None, parts)))
+    return f"({' & '.join(parts)})" if len(parts) > 1 else "".join(parts)
+
+
+def _any(parts: Sequence[str]) -> str:
+    parts = list(dict.fromkeys(filter(None, parts)))
+    return f"({' | '.join(parts)})" if len(parts) > 1 else "".join(parts)
