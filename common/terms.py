@@ -82,7 +82,7 @@ def units(text: str) -> tuple[Unit, ...]:
 def _kind(character: str) -> Unit | str:
     """A character that stands alone, or what a run of it makes: a word, a number; nothing; or a mark on another."""
     category = unicodedata.category(character)
-    if _ALONE.match(character) or category == "So":
+    if category == "So" or (category[0] in "LN" and _ALONE.match(character)):
         names = readings(character)
         return Unit(character, True, names, tuple(dict.fromkeys(name[0] for name in names)))
     if category[0] == "M":
@@ -220,3 +220,33 @@ def _all(parts: Sequence[str]) -> str:
 def _any(parts: Sequence[str]) -> str:
     parts = list(dict.fromkeys(filter(None, parts)))
     return f"({' | '.join(parts)})" if len(parts) > 1 else "".join(parts)
+
+
+# --- How well it fits -------------------------------------------------------------------------------------
+
+
+def distance(text: str, names: Iterable[str]) -> int:
+    """How far `text` is from being one of the names, as written, in pinyin or in initials.
+
+    0: it is one; 1: one begins with it; 2: one has it inside; 3: its parts were found in some other way.
+    """
+    wanted = _joined(text)
+    spelled = [way for name in names if name for way in _spelled(name)]
+    fits = (wanted.__eq__, lambda way: way.startswith(wanted), lambda way: wanted in way)
+    return next((step for step, fit in enumerate(fits) if any(map(fit, spelled))), len(fits))
+
+
+def _joined(text: str) -> str:
+    return "".join(unit.text for unit in units(text))
+
+
+def _spelled(name: str) -> tuple[str, ...]:
+    """The ways to write a name. Of characters with several readings, every one with the first ones of the others."""
+    pieces = units(name)
+    ways = [_joined(name)]
+    for length in (None, 1):
+        first = [(unit.names or (unit.text,))[0][:length] for unit in pieces]
+        ways.append("".join(first))
+        for number, unit in enumerate(pieces):
+            ways.extend("".join([*first[:number], other[:length], *first[number + 1 :]]) for other in unit.names[1:])
+    return tuple(ways)

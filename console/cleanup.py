@@ -8,7 +8,6 @@ from django.http.response import HttpResponseBase
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
-from common import paging
 from console import navigation
 from console.base import Page
 from contacts.filters import ContactFilter
@@ -51,7 +50,7 @@ class Inactive(Page):
         address = navigation.address("contacts", self.enterprise.code)
         page = reverse("bulk", kwargs={"code": self.enterprise.code, "action": action})
         return {
-            "count": paging.count(ContactFilter.from_params(asked, self.actor).queryset()),
+            "count": ContactFilter.from_params(asked, self.actor).count(),
             "list_url": f"{address}?{query}" if address else "",
             "bulk_url": f"{page}?{urlencode({'filter': query})}",
         }

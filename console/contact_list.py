@@ -44,16 +44,16 @@ class ContactList(Page):
         errors: dict[str, Any] = {}
         try:
             asked = ContactFilter.from_params(filter_of(request.META.get("QUERY_STRING", "")), self.actor)
-            contacts = asked.queryset()
+            contacts, count = asked.listed(), asked.count()
         except Invalid as refusal:
             asked, contacts = ContactFilter(self.actor, {}), Contact.objects.none()
-            errors = refusal.errors
+            count, errors = paging.Count(0, exact=True), refusal.errors
         listing = Listing(
             request,
             rows_of(contacts),
             ordering="-added_at",
             orderings=ORDERINGS,
-            counted=paging.count(contacts) if not errors else paging.Count(0, exact=True),
+            counted=count,
         )
         columns = chosen(request.COOKIES.get(contact_table.COOKIE))
         context = {

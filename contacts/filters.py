@@ -107,7 +107,11 @@ def _ask(field_class: type[forms.Field], method: str, help_text: Any, **options:
 class ContactFilterSet(django_filters.FilterSet):
     """The questions. Help texts are read by people in the API's documentation."""
 
-    search = _ask(TextField, "by_search", _("Words of name, remark or company, as written, in pinyin or initials; a phone number; an external user id."))
+    search = _ask(
+        TextField,
+        "by_search",
+        _("Words of name, remark or company, as written, in pinyin or initials; a phone number; an external user id."),
+    )
     owner = _ask(
         ListField, "by_owner", _("Ids of owners; “me”; “none” for contacts without one."), words=("me", "none")
     )

@@ -1,91 +1,28 @@
-"""Search (C11): the entries that contacts are found by, and finding them.
+"""Finding contacts (C11).
 
 Under row-level security PostgreSQL does not use an inverted index, because `@@` is not leakproof (DESIGN.md 4). So the
 index is read by one function of the database's owner, `contacts_found`, which takes the enterprise from the same
 setting as the wall and returns ids. Who may see what is asked outside of it, as everywhere.
 """
 
-from collections.abc import Iterable, Sequence
-from hashlib import md5
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BooleanField, Q, QuerySet
+from django.db.models import BooleanField, Case, Q, QuerySet, When
 from django.db.models.expressions import RawSQL
 
 from common import paging
-from common.sql import execute, rows
+from common.sql import rows
 from common.tenancy import current_enterprise_id
-from common.terms import mark, question, terms
+from common.terms import distance, question
 from contacts.models import Contact
+from contacts.rules import Status
 from enterprises.actors import Actor
 
 # So many hits are looked up by their ids. With more, a page is full sooner by walking down the list, looking at each.
 FEW = 2_000
 SAMPLE = 2_000
-
-# --- What contacts are found by ---------------------------------------------------------------------------
-
-# Of the texts that an entry is made of, and of the rules of terms: raise the number when those change.
-VERSION = "1"
-_FINGERPRINT = f"""md5(concat_ws(chr(31), '{VERSION}', contact.name, contact.remark, contact.company,
-    array_to_string(contact.phones, ' ')))::uuid"""
-_STALE = f"""(SELECT entry.fingerprint FROM contacts_searchentry AS entry
-    WHERE entry.enterprise_id = contact.enterprise_id AND entry.contact_id = contact.id)
-    IS DISTINCT FROM {_FINGERPRINT}"""
-
-
-def index(contact_ids: Sequence[UUID]) -> int:
-    """Bring the entries of these contacts up to date, as far as their texts have changed; returns how many had."""
-    changed = rows(
-        f"""
-        SELECT contact.id, contact.name, contact.remark, contact.company, contact.phones
-        FROM contacts_contact AS contact
-        WHERE contact.enterprise_id = %(enterprise)s AND contact.id = ANY (%(ids)s) AND {_STALE}
-        """,  # noqa: S608 - names of ours
-        {"enterprise": current_enterprise_id(), "ids": list(contact_ids)},
-    )
-    _write(changed)
-    return len(changed)
-
-
-def index_one(contact: Contact) -> None:
-    """The same for one contact whose texts are known to be new."""
-    _write([(contact.pk, contact.name, contact.remark, contact.company, contact.phones)])
-
-
-def _write(contacts: Iterable[tuple[UUID, str, str, str, Sequence[str]]]) -> None:
-    own = mark(current_enterprise_id())
-    entries = [
-        (
-            pk,
-            "\x1f".join(own + term for term in terms((name, remark, company), phones)),
-            fingerprint(name, remark, company, phones),
-        )
-        for pk, name, remark, company, phones in contacts
-    ]
-    if not entries:
-        return
-    ids, texts, fingerprints = zip(*entries, strict=True)
-    execute(
-        """
-        INSERT INTO contacts_searchentry (id, enterprise_id, contact_id, terms, fingerprint)
-        SELECT uuid7(), %(enterprise)s, given.id, array_to_tsvector(string_to_array(given.terms, chr(31))), given.fingerprint
-        FROM unnest(%(ids)s::uuid[], %(terms)s::text[], %(fingerprints)s::uuid[]) AS given (id, terms, fingerprint)
-        ON CONFLICT (enterprise_id, contact_id) DO UPDATE
-        SET terms = excluded.terms, fingerprint = excluded.fingerprint
-        """,
-        {"enterprise": current_enterprise_id(), "ids": ids, "terms": texts, "fingerprints": fingerprints},
-    )
-
-
-def fingerprint(name: str, remark: str, company: str, phones: Sequence[str]) -> UUID:
-    """What the database computes as well, to see whether an entry is of the contact's present texts."""
-    texts = "\x1f".join((VERSION, name, remark, company, " ".join(phones)))
-    return UUID(md5(texts.encode(), usedforsecurity=False).hexdigest())
-
-
-# --- Finding them -----------------------------------------------------------------------------------------
+POOL = 200  # so many of them are ranked
 
 _FOUND = """SELECT contacts_found(%s::tsquery, %s)
     UNION SELECT id FROM contacts_contact WHERE enterprise_id = %s AND external_userid = %s"""
@@ -111,7 +48,7 @@ def listed(contacts: QuerySet, text: str, actor: Actor) -> QuerySet:
     if asked is None:
         return contacts
     ids = _few(asked, text)
-    return contacts.filter(Q(_carry(asked)) | Q(external_userid=text.strip()) if ids is None else Q(id__in=ids))
+    return contacts.filter(_hit(asked, text) if ids is None else _among(ids))
 
 
 def count(contacts: QuerySet, text: str, actor: Actor) -> paging.Count:
@@ -121,12 +58,38 @@ def count(contacts: QuerySet, text: str, actor: Actor) -> paging.Count:
         return paging.count(contacts)
     ids = _few(asked, text)
     if ids is not None:
-        return paging.count(contacts.filter(id__in=ids))
+        return paging.count(contacts.filter(_among(ids)))
     all_of_them = paging.count(contacts)
     if all_of_them.exact:
-        return paging.count(contacts.filter(_carry(asked)))
+        return paging.count(contacts.filter(_hit(asked, text)))
     sample = contacts.order_by("-added_at", "-id")[:SAMPLE].annotate(hit=_carry(asked)).values_list("hit", flat=True)
     return paging.Count(max(FEW, round(all_of_them.value * sum(sample) / SAMPLE)), exact=False)
+
+
+def suggestions(actor: Actor, text: str, *, size: int = 8) -> list[Contact]:
+    """The contacts that somebody who has typed so much most likely means, with their owners: the best first.
+
+    Names before other hits, whole names before parts, those in service before others, and of equals those one was in
+    contact with last. When there are very many, it is the last ones in contact.
+    """
+    asked = _asked(text, actor)
+    if asked is None:
+        return []
+    seen = Contact.objects.visible_to(actor).select_related("owner")
+    ids = _few(asked, text)
+    if ids is None:
+        return list(seen.filter(_hit(asked, text)).order_by("-last_contact_at", "-id")[:size])
+    text = text.strip()
+    begins = [Q(name=text) | Q(remark=text), Q(name__startswith=text) | Q(remark__startswith=text)]
+    seen = seen.filter(_among(ids)).annotate(
+        likely=Case(*(When(fits, then=step) for step, fits in enumerate(begins)), default=len(begins))
+    )
+    pool = list(seen.order_by("likely", "-last_contact_at", "-id")[:POOL])
+
+    def rank(contact: Contact) -> tuple[int, bool]:
+        return distance(text, (contact.name, contact.remark)), contact.status != Status.ACTIVE
+
+    return sorted(pool, key=rank)[:size]
 
 
 def _asked(text: str, actor: Actor) -> str | None:
@@ -144,6 +107,16 @@ def _few(asked: str, text: str) -> list[UUID] | None:
 
 def _params(asked: str, text: str, most: int | None) -> tuple[Any, ...]:
     return asked, most, current_enterprise_id(), text.strip()
+
+
+def _among(ids: list[UUID]) -> Q:
+    """Is it one of these? As one parameter, however many."""
+    return Q(RawSQL("contacts_contact.id = ANY (%s)", (ids,), output_field=BooleanField()))
+
+
+def _hit(asked: str, text: str) -> Q:
+    """Is this one found? Asked of each row."""
+    return Q(_carry(asked)) | Q(external_userid=text.strip())
 
 
 def _carry(asked: str) -> RawSQL:

@@ -24,6 +24,7 @@ PERMISSIONS: dict[str, Permission] = {
     permission.code: permission
     for permission in (
         Permission("contacts.view", _("See contacts"), _CONTACTS),
+        Permission("contacts.phones", _("See phone numbers"), _CONTACTS),
         Permission("contacts.add", _("Add contacts"), _CONTACTS),
         Permission("contacts.edit", _("Edit contacts, record interactions and purchases"), _CONTACTS),
         Permission("contacts.archive", _("Archive and restore contacts"), _CONTACTS),
@@ -56,6 +57,7 @@ GRADED_ADMIN = tuple(
 )
 STAFF = (
     "contacts.view",
+    "contacts.phones",
     "contacts.add",
     "contacts.edit",
     "contacts.archive",

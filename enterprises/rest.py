@@ -120,16 +120,18 @@ class TenantAPIView(APIView):
         size = paging.page_size(query.get("page_size"))
         return paging.Keyset(queryset, ordering=ordering, size=size, cursor=query.get("cursor"))
 
-    def cursor_list(self, page: paging.Page, results: list[Any], queryset: QuerySet | None = None) -> Response:
-        """`{next, previous, results}` with the cursors of `page`; counts `queryset` when the caller asks for it."""
+    def cursor_list(
+        self, page: paging.Page, results: list[Any], counted: QuerySet | Callable[[], paging.Count] | None = None
+    ) -> Response:
+        """`{next, previous, results}` with the cursors of `page`; counts when the caller asks for it."""
         body: dict[str, Any] = {
             "next": self._link(page.next),
             "previous": self._link(page.previous),
             "results": results,
         }
-        if queryset is not None and self.flag("count"):
-            counted = paging.count(queryset)
-            body["count"] = {"value": counted.value, "exact": counted.exact}
+        if counted is not None and self.flag("count"):
+            count = counted() if callable(counted) else paging.count(counted)
+            body["count"] = {"value": count.value, "exact": count.exact}
         return Response(body)
 
     def check_query(self, known: Iterable[str] = ()) -> None:

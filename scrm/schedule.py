@@ -18,6 +18,7 @@ JOBS = (
     ("quota.notify", ":17", 40),
     ("contacts.grade", "02:11", 90),
     ("contacts.tag_inactive", "03:17", 60),
+    ("contacts.index", "04:07", 60),
     ("quota.verify", "04:37", 60),
     ("jobs.clean_up", "05:13", 120),
 )

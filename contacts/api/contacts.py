@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common import paging
-from contacts import access, queries
+from contacts import access, queries, search
 from contacts.api import shapes
 from contacts.filters import NAMES, ContactFilter
 from contacts.models import Contact, Interaction, Tag
@@ -59,9 +59,9 @@ class ContactsView(ContactView):
         query = request.query_params
         params = {name: query.getlist(name) if len(query.getlist(name)) > 1 else query[name] for name in query}
         asked = {name: value for name, value in params.items() if name not in LIST_PARAMETERS}
-        seen = ContactFilter.from_params(asked, self.actor).queryset()
-        page, documents = queries.documents(self.keyset(seen, orderings=ORDERINGS, default="-added_at"))
-        return self.cursor_list(page, documents, seen)
+        wanted = ContactFilter.from_params(asked, self.actor)
+        page, documents = queries.documents(self.keyset(wanted.listed(), orderings=ORDERINGS, default="-added_at"))
+        return self.cursor_list(page, documents, wanted.count)
 
     @extend_schema(
         request=shapes.NewContact, responses={201: shapes.ContactDetailShape, 200: shapes.ContactDetailShape}
@@ -71,6 +71,30 @@ class ContactsView(ContactView):
         member(data, "follower")
         contact, is_new = services.add_contact(self.actor, **data)
         return self.answer(contact, 201 if is_new else 200)
+
+
+class SearchView(ContactView):
+    """Whom somebody who has typed so much most likely means, the best first: for a search box.
+
+    A list of everybody who is found, in the order of a list, is `GET contacts?search=`.
+    """
+
+    permissions = {"GET": "contacts.view"}
+
+    @extend_schema(
+        operation_id="contacts_search",
+        parameters=[
+            OpenApiParameter("q", str, description="What has been typed so far."),
+            OpenApiParameter("size", int, description="1 to 20, 8 when left out."),
+        ],
+        responses=shapes.FoundShape,
+    )
+    def get(self, request: Request) -> Response:
+        self.check_query(("q", "size"))
+        asked = shapes.SearchQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        found = search.suggestions(self.actor, asked.validated_data["q"], size=asked.validated_data["size"])
+        return Response({"results": [represent_found(contact) for contact in found]})
 
 
 class OneContactView(ContactView):
@@ -251,6 +275,21 @@ class VisibilityView(ContactView):
         return Response({"results": results})
 
 
+def represent_found(contact: Contact) -> dict[str, Any]:
+    """A contact as a search box shows it."""
+    owner = contact.owner
+    return {
+        "id": contact.pk,
+        "external_userid": contact.external_userid,
+        "name": contact.name,
+        "remark": contact.remark,
+        "kind": contact.kind,
+        "company": contact.company,
+        "status": contact.status,
+        "owner": {"id": owner.pk, "name": owner.name} if owner else None,
+    }
+
+
 def represent_interaction(entry: Interaction) -> dict[str, Any]:
     """An interaction as the timeline shows it."""
     whom = entry.member
@@ -266,6 +305,7 @@ def represent_interaction(entry: Interaction) -> dict[str, Any]:
 
 urlpatterns = [
     path("contacts", ContactsView.as_view(), name="contacts"),
+    path("contacts/search", SearchView.as_view(), name="contacts-search"),
     path("contacts/<uuid:pk>", OneContactView.as_view(), name="contact"),
     path("contacts/<uuid:pk>/archive", ArchiveView.as_view(), name="contact-archive"),
     path("contacts/<uuid:pk>/restore", RestoreView.as_view(), name="contact-restore"),

@@ -61,6 +61,26 @@ class ContactDetailShape(ContactShape):
     lost_at = serializers.DateTimeField(allow_null=True)
 
 
+class SearchQuery(Body):
+    q = serializers.CharField(max_length=128, default="", allow_blank=True)
+    size = serializers.IntegerField(min_value=1, max_value=20, default=8)
+
+
+class FoundContactShape(serializers.Serializer):
+    id = serializers.UUIDField()
+    external_userid = serializers.CharField()
+    name = serializers.CharField()
+    remark = serializers.CharField()
+    kind = serializers.ChoiceField(Contact.Kind.choices)
+    company = serializers.CharField()
+    status = serializers.ChoiceField(Status.choices())
+    owner = NamedShape(allow_null=True)
+
+
+class FoundShape(serializers.Serializer):
+    results = FoundContactShape(many=True)
+
+
 class CountShape(serializers.Serializer):
     value = serializers.IntegerField()
     exact = serializers.BooleanField(help_text="False: an estimate (more than 10 000).")

@@ -55,9 +55,7 @@ class Migration(migrations.Migration):
             options={
                 "abstract": False,
                 "base_manager_name": "objects",
-                "constraints": [
-                    models.UniqueConstraint(fields=("enterprise_id", "contact"), name="search_entry_once")
-                ],
+                "constraints": [models.UniqueConstraint(fields=("enterprise_id", "contact"), name="search_entry_once")],
                 "indexes": [GinIndex(fields=["terms"], name="search_entry_terms")],
             },
         ),

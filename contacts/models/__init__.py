@@ -13,6 +13,7 @@ from contacts.models.contacts import (
     Tag,
     TagGroup,
 )
+from contacts.models.search import SearchEntry
 
 __all__ = [
     "BulkItem",
@@ -24,6 +25,7 @@ __all__ = [
     "ImportRefusal",
     "Interaction",
     "Purchase",
+    "SearchEntry",
     "Tag",
     "TagGroup",
 ]

@@ -1,8 +1,6 @@
 """Contacts and what belongs to them: follows, tags, groups, interactions, purchases."""
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -72,23 +70,6 @@ class Contact(TenantModel):
 
     def __str__(self) -> str:
         return self.remark or self.name
-
-
-class SearchEntry(TenantModel):
-    """What a contact is found by (C11): terms of `common.terms`, each behind the enterprise's mark.
-
-    A row of its own: contacts change all the time, their names hardly ever. `fingerprint` is of the texts that the
-    terms were made of, so that whoever changed them past the services is noticed.
-    """
-
-    contact = TenantForeignKey(Contact, related_name="+")
-    terms = SearchVectorField()
-    fingerprint = models.UUIDField()
-
-    class Meta(TenantModel.Meta):
-        constraints = (models.UniqueConstraint(fields=("enterprise_id", "contact"), name="search_entry_once"),)
-        # An inverted index cannot begin with the enterprise; its terms do.
-        indexes = (GinIndex(fields=("terms",), name="search_entry_terms"),)
 
 
 class Follow(TenantModel):

@@ -12,6 +12,7 @@ from common.errors import Conflict, Invalid, Stale
 from contacts import access
 from contacts.models import Contact
 from contacts.rules import Grade, GradeSource, Kind, Right, Status
+from contacts.services import search_entries
 from contacts.services.grading import regrade
 from contacts.services.steps import (
     arrive,
@@ -104,6 +105,7 @@ def edit_contact(actor: Actor, *, contact: Contact, version: int | None = None, 
     if after:
         contact.version += 1
         contact.save(update_fields=[*after, "version"])
+        search_entries.index([contact.pk])
         audit.record(actor, "contact.edited", contact, before=before, after=after)
     return contact
 

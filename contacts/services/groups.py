@@ -11,6 +11,7 @@ from common.errors import Conflict, Invalid, Stale
 from common.ids import short_code, uuid7
 from contacts.models import Contact, GroupChat, GroupMember, Interaction
 from contacts.rules import Kind, Status
+from contacts.services import search_entries
 from contacts.services.relations import lose_if_nobody_is_left
 from contacts.services.steps import named_member, not_archived, past, place, set_status
 from enterprises import audit
@@ -166,6 +167,7 @@ def _newcomers(wanted: dict[str, Person], group: GroupChat, at: datetime) -> set
         if person.name.strip()
     ]
     Contact.objects.bulk_create(rows, ignore_conflicts=True)
+    search_entries.index([row.pk for row in rows])
     return {row.pk for row in rows}
 
 

@@ -18,6 +18,7 @@ from contacts import access
 from contacts.models import Contact, Follow, Interaction
 from contacts.queries import nameable
 from contacts.rules import Kind, Right, Status
+from contacts.services.search_entries import index_one
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Member, Role
@@ -30,6 +31,7 @@ def find_or_make(person: Contact) -> tuple[Contact, bool]:
     Two at once: the unique key lets one insert; the other waits for it and finds the row.
     """
     if insert(person, unless_there=True):
+        index_one(person)
         return person, True
     return Contact.objects.select_for_update(no_key=True).get(external_userid=person.external_userid), False
 

@@ -77,6 +77,40 @@
     $("a[href]", all[next])?.focus({ preventScroll: true });
   };
 
+  // --- The search box: what is found stands below it, and arrows go through it ------------------------------
+  const foundFor = (input) => $(".found", input.closest(".search"));
+  const showFound = (input, shown) => {
+    const found = foundFor(input);
+    found.hidden = !shown || !found.textContent.trim();
+    input.setAttribute("aria-expanded", String(!found.hidden));
+  };
+  const stepFound = (input, step) => {
+    const options = $$("[role=option]", foundFor(input));
+    if (!options.length) return;
+    const at = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
+    const next = at + step < -1 ? options.length - 1 : (at + step) % options.length;
+    options.forEach((option, i) => {
+      option.id ||= `found-${Date.now()}-${i}`;
+      option.setAttribute("aria-selected", String(i === next));
+    });
+    input.setAttribute("aria-activedescendant", next < 0 ? "" : options[next].id);
+    options[next]?.scrollIntoView({ block: "nearest" });
+  };
+  const searchKey = (event, input) => {
+    const chosen = $("[aria-selected=true]", foundFor(input));
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") stepFound(input, event.key === "ArrowDown" ? 1 : -1);
+    else if (event.key === "Enter" && chosen && !event.isComposing) chosen.click();
+    else return;
+    event.preventDefault();
+  };
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const input = $("input[role=combobox]", event.target.closest(".search") ?? document.createElement("i"));
+    if (input) showFound(input, input === document.activeElement);
+  });
+  document.addEventListener("focusin", (event) => {
+    for (const input of $$(".search input[role=combobox]")) showFound(input, input.closest(".search").contains(event.target));
+  });
+
   const writing = (target) => target.closest?.("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
   const keys = {
     "/": () => $("[data-search]")?.focus(),
@@ -97,8 +131,9 @@
     },
   };
   document.addEventListener("keydown", (event) => {
+    if (event.target.matches?.(".search input[role=combobox]")) searchKey(event, event.target);
     if (event.key === "Escape") {
-      if (event.target.matches?.("[data-search]")) event.target.blur();
+      if (event.target.matches?.(".search input[role=combobox]")) { showFound(event.target, false); event.target.blur(); }
       else if (!$("dialog[open]") && picks().some((box) => box.checked)) pickAll(false);
       return;
     }
@@ -118,6 +153,7 @@
     if (opener) return open($(opener.dataset.dialog));
     if (target.closest("[data-dialog-close]") || target.matches("dialog.dialog")) return target.closest("dialog").close();
     if (target.closest("[data-dismiss]")) return target.closest(".notice").remove();
+    if (!target.closest(".search")) for (const input of $$(".search input[role=combobox]")) showFound(input, false);
     if (target.closest("[data-bulk-everything]")) return select(true);
     if (target.closest("[data-bulk-none]")) return pickAll(false);
     const copied = target.closest("[data-copy]");

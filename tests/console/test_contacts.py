@@ -54,6 +54,19 @@ def text(answer):
     return re.sub(r"\s+", " ", answer.content.decode())
 
 
+def test_c11_the_search_box_shows_whom_one_means(admin, at, contact, anna, enterprise):
+    rows = text(admin.get(at("contacts/search/?search=xm"), headers={"HX-Request": "true"}))
+    assert f'href="{at(f"contacts/{contact.pk}/")}"' in rows and "王小明" in rows and "Anna" in rows
+    assert f'href="{at("contacts/?search=xm")}"' in rows and "<html" not in rows
+    assert "Nobody is found" in text(admin.get(at("contacts/search/?search=q"), headers={"HX-Request": "true"}))
+    assert text(admin.get(at("contacts/search/?search="), headers={"HX-Request": "true"})).strip() == ""
+    assert admin.get(at("contacts/search/?search=xm"))["Location"] == at("contacts/?search=xm")
+    other = factories.enterprise("别家")
+    with tenant(other.pk):
+        stranger = browser(factories.super_admin(other).member.user)
+    assert stranger.get(at("contacts/search/?search=xm")).status_code == 404
+
+
 def test_the_list_shows_who_they_are_and_how_many(admin, at, contact, enterprise):
     with tenant(enterprise.pk):
         actor = factories.actor(enterprise, contact.owner)

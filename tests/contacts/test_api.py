@@ -125,7 +125,7 @@ def test_a_list_costs_the_same_however_long_it_is(enterprise, api, people, rows,
             contact = factories.contact(actor)
             tags.tag_contact(actor, contact=contact, add=list(Tag.objects.filter(group=group)))
     api.get(f"{ROOT}/contacts")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7 if "search" in query else 6):  # one more looks whom the words find
         answer = api.get(f"{ROOT}/contacts{query}")
     assert len(answer.json()["results"]) == rows
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from common.errors import Invalid
 from common.ids import uuid7
-from common.lookups import after_prefix
 from common.tenancy import tenant
 from contacts.filters import NAMES, ContactFilter
 from contacts.models import Contact, Follow, FollowTag, GroupChat, GroupMember, Tag, TagGroup
@@ -66,28 +65,6 @@ def test_a_filter_is_json_and_comes_back_from_it(inside):
     assert again.params == made.params
     assert str(again.queryset().query) == str(made.queryset().query)
     assert ContactFilter.from_params({}, inside).params == {}
-
-
-def test_search_by_prefix_of_name_remark_company_and_exact_id_and_phone(inside):
-    factories.contact(inside, name="王小明", external_userid="wmA", phones=["13800138000"])
-    factories.contact(inside, name="李王", remark="王总", external_userid="wmB")
-    factories.contact(inside, name="Anna", company="王氏集团", external_userid="wmC")
-    factories.contact(inside, name="100%_", external_userid="wmD")
-    assert names(inside, search="王") == ["Anna", "李王", "王小明"]
-    assert names(inside, search=" 王小 ") == ["王小明"]
-    assert names(inside, search="小明") == []
-    assert names(inside, search="wmB") == ["李王"]
-    assert names(inside, search="wm") == []
-    assert names(inside, search="138 0013 8000") == ["王小明"]
-    assert names(inside, search="1380013") == []
-    assert names(inside, search="%") == []
-    assert names(inside, search="100%") == ["100%_"]
-
-
-@given(st.text(min_size=1, max_size=4), st.text(max_size=6))
-def test_the_prefix_range_is_exactly_the_prefix(prefix, text):
-    end = after_prefix(prefix)
-    assert (prefix <= text and (end is None or text < end)) == text.startswith(prefix)
 
 
 def test_owner_member_department_and_group(inside, enterprise):

@@ -68,6 +68,7 @@ API = [
     # --- contacts
     Row("GET", "contacts", "contacts.view"),
     Row("POST", "contacts", "contacts.add", 201, {"external_userid": "wm-new", "name": "新客户"}),
+    Row("GET", "contacts/search", "contacts.view"),
     Row("GET", "contacts/{contact}", "contacts.view"),
     Row("PATCH", "contacts/{contact}", Right.REMARK, body={"remark": "x"}),
     Row("POST", "contacts/{contact}/archive", Right.ARCHIVE),

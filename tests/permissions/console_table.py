@@ -12,6 +12,7 @@ CONSOLE = [
     # --- contacts
     Row("GET", "contacts/", "contacts.view"),
     Row("POST", "contacts/", "contacts.view", SENT),
+    Row("GET", "contacts/search/", "contacts.view", SENT, {"search": "x"}),
     Row("GET", "contacts/add/", "contacts.add"),
     Row(
         "POST", "contacts/add/", "contacts.add", SENT, {"external_userid": "wm-new", "name": "新客户", "kind": "wechat"}

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from common.ids import uuid7
-from common.sql import execute
+from common.sql import execute, rows
 from common.sql import row as one_row
 from contacts.files.reasons import Reason
 from contacts.files.rows import ContactRow
 from contacts.models import Contact, Tag, TagGroup
 from contacts.rules import RIGHT_OF, Activity, Grade, GradeSource, Kind, Right, Side, Status
+from contacts.services import search_entries
 from contacts.services.imports.staging import Loaded, Loader
 from quota import queries as quota_queries
 from quota import services as quota
@@ -56,6 +57,7 @@ class ContactLoader(Loader[ContactRow]):
         self._update_known()
         if self.partial:
             self._admit_as_many_as_fit()
+        search_entries.index(self._written())
         created, updated, unchanged = self._counts()
         return Loaded(created, updated, unchanged, self.refused())
 
@@ -275,6 +277,10 @@ class ContactLoader(Loader[ContactRow]):
         quota.write_ledger_from(
             self.actor, source=source, params={}, count=count, reason=quota.Reason.IMPORTED, delta=+1
         )
+
+    def _written(self) -> list[UUID]:
+        found = rows("SELECT contact_id FROM staged WHERE refusal IS NULL AND (fresh OR changed)")
+        return [contact for (contact,) in found]
 
     def _fresh(self) -> int:
         found = one_row("SELECT count(*) FROM staged WHERE fresh")

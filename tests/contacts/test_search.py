@@ -1,0 +1,277 @@
+"""contacts.search: finding contacts in a database (C11), and the function that reads over the wall (X2)."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import transaction
+from django.db.utils import DatabaseError
+
+from common.sql import execute, rows
+from common.tenancy import tenant
+from common.terms import mark, question
+from contacts import search
+from contacts.filters import ContactFilter
+from contacts.models import Contact, SearchEntry
+from contacts.services import groups
+from contacts.services.contacts import edit_contact
+from contacts.services.search_entries import fingerprint, index
+from tests import factories
+from tests.contacts.conftest import grant
+
+pytestmark = pytest.mark.django_db
+ALL = "SELECT count(*) FROM contacts_found(%s::tsquery, NULL)"
+
+
+def found(actor, text):
+    """By every way there is to ask: as a set, as a list, and counted."""
+    asked = ContactFilter.from_params({"search": text}, actor)
+    names = sorted(asked.queryset().values_list("name", flat=True))
+    assert sorted(asked.listed().values_list("name", flat=True)) == names
+    assert (asked.count().value, asked.count().exact) == (len(names), True)
+    return names
+
+
+def suggested(actor, text, **options):
+    return [contact.name for contact in search.suggestions(actor, text, **options)]
+
+
+@pytest.fixture
+def people(inside):
+    factories.contact(inside, name="王小明", external_userid="wmA", phones=["+86 138 0013 8000"])
+    factories.contact(inside, name="李王", remark="王总", external_userid="wmB")
+    factories.contact(inside, name="Anna", company="王氏集团", external_userid="wmC")
+    factories.contact(inside, name="100%_", external_userid="wmD")
+    return inside
+
+
+@pytest.mark.parametrize("few", [search.FEW, 0])
+def test_c11_name_remark_company_phone_and_id_find(people, few, monkeypatch):
+    """Few hits are looked up, many are met on the way down the list: the answer is the same."""
+    monkeypatch.setattr(search, "FEW", few)
+    assert found(people, "王") == found(people, "wa") == ["Anna", "李王", "王小明"]
+    assert found(people, " 王小 ") == found(people, "小明") == found(people, "wxm") == ["王小明"]
+    assert found(people, "wang xm") == found(people, "小明 王") == ["王小明"]
+    assert found(people, "wz") == ["李王"] and found(people, "wsjt") == ["Anna"]
+    assert found(people, "wmB") == ["李王"] and found(people, "wmb") == found(people, "wmZ") == []
+    assert found(people, "138 0013 8000") == found(people, "1380013") == found(people, "8000") == ["王小明"]
+    assert found(people, "%") == found(people, "' | '") == found(people, "\\") == []
+    assert found(people, "100%") == ["100%_"]
+    assert len(found(people, "  ")) == 4
+
+
+def test_c11_what_is_found_follows_every_change(people):
+    contact = Contact.objects.get(external_userid="wmA")
+    edit_contact(people, contact=contact, name="赵六", phones=["13900139000"])
+    assert found(people, "王小明") == found(people, "8000") == []
+    assert found(people, "zhaoliu") == found(people, "13900139000") == ["赵六"]
+    group = groups.create_group(people, name="群")
+    groups.invite(people, group=group, people=[groups.Person("wmE", "钱七")])
+    assert found(people, "qq") == ["钱七"]
+
+
+def test_c11_what_was_changed_past_the_services_is_noticed(people):
+    everybody = list(Contact.objects.values_list("pk", flat=True))
+    Contact.objects.filter(external_userid="wmA").update(name="孙八")
+    SearchEntry.objects.filter(contact__external_userid="wmB").delete()
+    assert found(people, "sb") == found(people, "李王") == []
+    assert (index(everybody), index(everybody)) == (2, 0)
+    assert found(people, "sb") == ["孙八"] and found(people, "李王") == ["李王"]
+
+
+def test_c11_the_nightly_job_renews_what_is_stale_step_by_step(enterprise, monkeypatch):
+    monkeypatch.setattr("contacts.services.search_entries.STEP", 2)
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        for name in ("甲", "乙", "丙"):
+            factories.contact(actor, name=name)
+        Contact.objects.filter(name="乙").update(name="丁")
+    results = []
+    for _night in range(2):
+        out = StringIO()
+        call_command("run_job", "contacts.index", "--enterprise", str(enterprise.pk), stdout=out)
+        results.append(json.loads(out.getvalue())["result"])
+    assert results == [{"contacts": 3, "renewed": 1}, {"contacts": 3, "renewed": 0}]
+    with tenant(enterprise.pk):
+        assert found(factories.super_admin(enterprise), "丁") == ["丁"]
+
+
+def test_c11_the_fingerprint_is_the_same_here_and_in_the_database(people):
+    factories.contact(people, name="é\u0301 👩‍👩‍👧", remark="'\"\\", company="{,}", phones=["1", "2"])
+    assert index(list(Contact.objects.values_list("pk", flat=True))) == 0
+    assert fingerprint("a", "", "", ["1"]) != fingerprint("a", "", "1", [])
+
+
+def test_c11_suggestions_rank_names_before_parts_and_the_last_in_contact_first(inside):
+    for name, remark in (("王明", ""), ("小王明月", ""), ("Bo", "王明"), ("王明明", ""), ("赵", "")):
+        factories.contact(inside, name=name, remark=remark, company="王明公司" if name == "赵" else "")
+    assert suggested(inside, "王明") == ["Bo", "王明", "王明明", "小王明月", "赵"]
+    assert suggested(inside, "wm") == ["Bo", "王明", "王明明", "小王明月", "赵"]
+    Contact.objects.filter(name="王明").update(last_contact_at=factories.NOON.replace(year=2027))
+    Contact.objects.filter(name="Bo").update(status="archived")
+    assert suggested(inside, "wangming", size=2) == ["王明", "Bo"]
+    assert suggested(inside, "") == suggested(inside, "nobody") == suggested(inside, "!") == []
+
+
+def test_c11_of_very_many_the_last_in_contact_are_suggested(inside, monkeypatch):
+    monkeypatch.setattr(search, "FEW", 1)
+    for day, name in enumerate(("王一", "王二", "王三"), 1):
+        contact = factories.contact(inside, name=name)
+        Contact.objects.filter(pk=contact.pk).update(last_contact_at=factories.NOON.replace(day=day))
+    assert suggested(inside, "w", size=2) == ["王三", "王二"]
+
+
+def test_c11_many_are_counted_by_a_sample_and_called_so(inside, monkeypatch):
+    for number in range(12):
+        factories.contact(inside, name=f"王{number}" if number % 3 else "李")
+    asked = ContactFilter.from_params({"search": "w"}, inside)
+    monkeypatch.setattr(search, "FEW", 4)
+    assert (asked.count().value, asked.count().exact) == (8, True)
+    monkeypatch.setattr("common.paging.EXACT_COUNT", 5)
+    monkeypatch.setattr(search, "SAMPLE", 6)
+    counted = search.paging.Count(1200, exact=False)
+    monkeypatch.setattr(search.paging, "count", lambda contacts: counted)
+    assert (asked.count().value, asked.count().exact) == (800, False)
+
+
+def test_o5_search_finds_only_what_one_sees(team):
+    factories.contact(team.admin, name="王小明", follower=team.anna, phones=["13800138000"])
+    factories.contact(team.admin, name="王小花", follower=team.bob)
+    assert found(team.actors.anna, "王") == suggested(team.actors.anna, "wx") == ["王小明"]
+    assert found(team.actors.graded, "王") == suggested(team.actors.graded, "13800138000") == ["王小明"]
+    assert found(team.actors.bob, "小明") == suggested(team.actors.bob, "13800138000") == []
+
+
+def test_c11_phones_find_nobody_for_those_who_may_not_see_them(people, enterprise):
+    role = factories.role("contacts.view")
+    blind = factories.actor(enterprise, factories.member(role=role))
+    assert found(blind, "王小明") == ["王小明"]
+    assert found(blind, "13800138000") == found(blind, "1380") == found(blind, "8000") == suggested(blind, "8000") == []
+    assert found(grant(blind, "contacts.phones"), "13800138000") == ["王小明"]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_c11_suggestions_take_two_queries_and_a_list_one_more(inside, count, django_assert_num_queries):
+    for _each in range(count):
+        factories.contact(inside, name="王小明")
+    with django_assert_num_queries(2):
+        assert [contact.owner.name for contact in search.suggestions(inside, "wxm")] == [inside.member.name] * count
+    with django_assert_num_queries(2):
+        assert len(ContactFilter.from_params({"search": "wxm"}, inside).listed()) == count
+
+
+def test_c11_the_api_suggests(api, enterprise, scope):
+    with scope():
+        contact = factories.contact(factories.super_admin(enterprise), name="王小明", remark="老王", company="华为")
+    [row] = api.get("/api/v1/contacts/search?q=wxm").json()["results"]
+    assert (row["id"], row["name"], row["remark"]) == (str(contact.pk), "王小明", "老王")
+    assert set(row) == {"id", "external_userid", "name", "remark", "kind", "company", "status", "owner"}
+    assert api.get("/api/v1/contacts/search").json() == {"results": []}
+    for wrong in ("q=%00", "q=x&size=0", "q=x&size=21", f"q={'x' * 129}", "q=x&colour=red"):
+        assert api.get(f"/api/v1/contacts/search?{wrong}").status_code == 400, wrong
+    listed = api.get("/api/v1/contacts?search=xiao m&count=1").json()
+    assert [row["name"] for row in listed["results"]] == ["王小明"] and listed["count"] == {"value": 1, "exact": True}
+
+
+# --- The function that reads over the wall (X2) ---------------------------------------------------------------
+
+
+@pytest.fixture
+def both(enterprise, other_enterprise):
+    for one in (enterprise, other_enterprise):
+        with tenant(one.pk):
+            factories.contact(factories.super_admin(one), name="王小明")
+    return enterprise, other_enterprise
+
+
+def hits(asked):
+    return rows(ALL, [asked])[0][0]
+
+
+def test_x2_the_function_answers_with_ids_of_the_enterprise_in_scope(both):
+    mine, _theirs = both
+    with tenant(mine.pk):
+        [own] = Contact.objects.values_list("pk", flat=True)
+        assert rows("SELECT contacts_found(%s::tsquery, NULL)", [question("wxm", mine.pk)]) == [(own,)]
+
+
+def test_x2_another_enterprises_mark_finds_nothing(both):
+    mine, theirs = both
+    assert mark(mine.pk) != mark(theirs.pk)
+    with tenant(mine.pk):
+        for asked in (question("wxm", theirs.pk), f"'{mark(theirs.pk)}':*", f"!'{mark(mine.pk)}王小'"):
+            assert hits(asked) == 0
+        everything = f"'{mark(theirs.pk)}':* | '{mark(mine.pk)}':* | !'x'"
+        assert hits(everything) == Contact.objects.count() == 1
+
+
+def test_x2_two_enterprises_of_one_mark_stay_apart(both):
+    """A mark is short: that it is the same by chance must cost nothing but a look."""
+    mine, theirs = both
+    with tenant(theirs.pk):
+        execute(
+            "UPDATE contacts_searchentry SET terms = array_to_tsvector(ARRAY[%(term)s])",
+            {"term": mark(mine.pk) + "wang"},
+        )
+        assert hits(question("wang", mine.pk)) == 1
+    with tenant(mine.pk):
+        assert hits(question("wang", mine.pk)) == 1
+        [own] = Contact.objects.values_list("pk", flat=True)
+        assert rows("SELECT contacts_found(%s::tsquery, NULL)", [question("wang", mine.pk)]) == [(own,)]
+
+
+@pytest.mark.parametrize("setting", ["", "x", "'; SELECT 1", None])
+def test_x2_without_a_scope_the_function_fails(both, setting):
+    with pytest.raises(DatabaseError), transaction.atomic():
+        if setting is not None:
+            execute("SELECT set_config('app.enterprise_id', %(setting)s, true)", {"setting": setting})
+        hits(question("wxm", both[0].pk))
+
+
+def test_x2_what_is_typed_stays_a_text(both):
+    mine, _theirs = both
+    with tenant(mine.pk):
+        for text in (
+            "') OR true --",
+            "'; DROP TABLE contacts_contact; --",
+            "wxm' | 'y",
+            "$$ $$",
+            "\\'",
+            "' <-> '",
+            "!!",
+        ):
+            assert hits(question(text, mine.pk)) == 0
+        for broken in ("'", "a & ", "((", "x:Z"):
+            with pytest.raises(DatabaseError), transaction.atomic():
+                hits(broken)
+
+
+def test_x2_a_shadow_does_not_fool_the_function(both):
+    """Neither a table nor a function, operator or setting of the caller's own gets in."""
+    mine, _theirs = both
+    with tenant(mine.pk):
+        execute(
+            "CREATE TEMP TABLE contacts_searchentry AS"
+            " SELECT %(id)s::uuid AS enterprise_id, %(id)s::uuid AS contact_id, 'x'::tsvector AS terms",
+            {"id": mine.pk},
+        )
+        execute("SET LOCAL search_path = pg_temp, public")
+        assert hits("'x'") == 0 and hits(question("wxm", mine.pk)) == 1
+        with pytest.raises(DatabaseError), transaction.atomic():
+            execute("CREATE FUNCTION public.current_setting(text) RETURNS text LANGUAGE sql AS 'SELECT 1'")
+        execute("DROP TABLE pg_temp.contacts_searchentry")
+
+
+def test_x2_the_function_is_for_the_program_alone_and_says_ids(both):
+    [(result, volatile, acl)] = rows(
+        "SELECT pg_get_function_result(oid), provolatile::text, proacl::text FROM pg_proc"
+        " WHERE proname = 'contacts_found'"
+    )
+    assert (result, volatile) == ("SETOF uuid", "s")
+    assert "=X/" not in acl.replace("scrm_app=X/", "").replace("scrm_owner=X/", "")
+
+
+def test_x2_the_most_is_the_most(people):
+    asked = question("w", people.enterprise.pk)
+    assert [len(rows("SELECT contacts_found(%s::tsquery, %s)", [asked, most])) for most in (0, 1, 2, 9)] == [0, 1, 2, 3]
