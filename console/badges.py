@@ -5,7 +5,7 @@ from typing import Any
 
 from common.errors import Text
 from contacts.models import BulkItem, Contact, Follow
-from contacts.rules import Activity, Grade, GradeSource, Status
+from contacts.rules import Activity, FollowUpKind, Grade, GradeSource, Plan, Status
 from enterprises.models import Enterprise, Member
 from jobs.models import JobRun
 from quota.rules import PackageKind, State
@@ -17,6 +17,11 @@ FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
     "activity": (Activity, {"frequent": "green", "occasional": "blue", "never": "secondary"}),
     "kind": (Contact.Kind, {"wechat": "green", "wecom": "orange"}),
     "follow": (Follow.State, {"active": "green"}),
+    "follow_up": (
+        FollowUpKind,
+        {"call": "blue", "message": "cyan", "visit": "green", "meeting": "purple", "offer": "orange"},
+    ),
+    "plan": (Plan, {"overdue": "red", "today": "yellow", "coming": "blue"}),
     "bulk": (BulkItem.State, {"done": "green", "skipped": "yellow", "refused": "red"}),
     "job": (
         JobRun.State,

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy
 
 from common.errors import NotFound, Text
 from console.base import Page
-from contacts import access, queries
+from console.follow_up_forms import shown as shown_follow_up
+from contacts import access, agenda, queries
 from contacts.models import Contact, Follow, FollowTag, GroupChat, GroupMember, Purchase
 from contacts.rules import Grade, Kind, Right, Status
 from enterprises import audit
@@ -26,10 +27,12 @@ from quota.rules import Action
 EVENTS_TEMPLATE = "console/contacts/timeline.html#events"
 EVENTS = 30
 PURCHASES = 100
+FOLLOW_UPS = 100
 ENTRIES = 50
 
 TABS: dict[str, tuple[Text, str | None]] = {
     "timeline": (gettext_lazy("Timeline"), None),
+    "follow-ups": (gettext_lazy("Follow-ups"), None),
     "purchases": (gettext_lazy("Purchases"), None),
     "groups": (gettext_lazy("Group chats"), "groups.view"),
     "followers": (gettext_lazy("Friends"), None),
@@ -69,7 +72,8 @@ class ContactPage(OneContact):
             raise NotFound()
         self.title = str(contact)
         self.rights = access.rights(self.actor, contact)
-        context = {"contact": contact, "tab": tab, "tabs": self._tabs(), **getattr(self, f"_{tab}")(contact)}
+        shown = getattr(self, f"_{tab.replace('-', '_')}")(contact)
+        context = {"contact": contact, "tab": tab, "tabs": self._tabs(), **shown}
         context["may"] = {right.value: right in self.rights for right in Right}
         if request.htmx:  # type: ignore[attr-defined]
             whole = "cursor" not in request.GET
@@ -104,6 +108,10 @@ class ContactPage(OneContact):
             "kinds": Kind.choices(),
             "kind": kinds[0] if kinds else "",
         }
+
+    def _follow_ups(self, contact: Contact) -> dict[str, Any]:
+        rows = [shown_follow_up(row, self.actor) for row in agenda.of(contact)[: FOLLOW_UPS + 1]]
+        return {"follow_ups": rows[:FOLLOW_UPS], "more": len(rows) > FOLLOW_UPS}
 
     def _purchases(self, contact: Contact) -> dict[str, Any]:
         rows = list(Purchase.objects.filter(contact=contact).order_by("-paid_at", "-id")[: PURCHASES + 1])

@@ -2,12 +2,28 @@
 
 from django.urls import include, path
 
-from console import account, bulk, cleanup, contacts, groups, home, imports, jobs, joining, people, quota, settings
+from console import (
+    account,
+    bulk,
+    calendar,
+    cleanup,
+    contacts,
+    follow_ups,
+    groups,
+    home,
+    imports,
+    jobs,
+    joining,
+    people,
+    quota,
+    settings,
+)
 
 pages = [
     path("", home.Home.as_view(), name="home"),
     *bulk.urlpatterns,
     *cleanup.urlpatterns,
+    *follow_ups.urlpatterns,  # before the contacts' tabs
     *contacts.urlpatterns,
     *groups.urlpatterns,
     *imports.urlpatterns,
@@ -24,5 +40,6 @@ urlpatterns = [
     path("language/", account.language, name="language"),
     path("theme/", account.theme, name="theme"),
     *joining.urlpatterns,
+    *calendar.urlpatterns,
     path("e/<slug:code>/", include(pages)),
 ]

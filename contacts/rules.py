@@ -3,7 +3,7 @@
 Set-based SQL that tags or grades a whole enterprise must give what these functions give; its tests compare.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
@@ -97,6 +97,41 @@ def is_customer_side(kind: str) -> bool:
 def is_sign_of_life(kind: str, policy: Policy) -> bool:
     """Does this kind end a contact's silence by the enterprise's policy (C7)?"""
     return kind in policy.inactive_kinds
+
+
+# --- Follow-ups ------------------------------------------------------------------------------------------
+
+
+class FollowUpKind(Choice):
+    """How a member turned to a contact (C14)."""
+
+    NOTE = "note", _("Note")
+    CALL = "call", _("Phone call")
+    MESSAGE = "message", _("Message")
+    VISIT = "visit", _("Visit")
+    MEETING = "meeting", _("Meeting")
+    OFFER = "offer", _("Offer")
+    SERVICE = "service", _("After-sales")
+
+
+class Plan(Choice):
+    """Where the next date of a follow-up lies."""
+
+    OVERDUE = "overdue", _("Overdue")
+    TODAY = "today", _("Today")
+    COMING = "coming", _("Coming")
+
+
+def plan(next_at: datetime, now: datetime, zone: tzinfo) -> Plan:
+    """Before `now`: overdue; until the end of the enterprise's day: today."""
+    if next_at < now:
+        return Plan.OVERDUE
+    return Plan.TODAY if next_at < tomorrow(now, zone) else Plan.COMING
+
+
+def tomorrow(now: datetime, zone: tzinfo) -> datetime:
+    """The enterprise's next midnight."""
+    return datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(), zone)
 
 
 # --- Silence ---------------------------------------------------------------------------------------------

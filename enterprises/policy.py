@@ -30,6 +30,7 @@ class Group(Choice):
     ALERTS = "alerts", _("Alerts")
     SILENCE = "silence", _("Silent contacts")
     VALUE = "value", _("Value and activity")
+    FOLLOW_UPS = "follow_ups", _("Follow-ups")
     BATCHES = "batches", _("Batches")
     ACCESS = "access", _("Access")
 
@@ -185,6 +186,16 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
             _("Purchases in the spending window that make a frequent buyer; by default one a quarter."),
         ),
     ] = 4
+    attachment_mb: Annotated[
+        int,
+        Field(ge=1, le=100),
+        Text(Group.FOLLOW_UPS, _("Largest attachment (MB)"), _("How large a file of a follow-up may be.")),
+    ] = 10
+    attachments: Annotated[
+        int,
+        Field(ge=0, le=50),
+        Text(Group.FOLLOW_UPS, _("Attachments"), _("How many files one follow-up may have.")),
+    ] = 9
     undo_days: Annotated[
         int,
         Field(ge=1, le=365),

@@ -24,7 +24,8 @@ class Job:
     """A kind of work.
 
     `undo` names the job that takes it back, `window` makes scheduled runs unique, `permission` is the code that
-    undoing and retrying need (asking for the work is checked by the service that queues it).
+    undoing and retrying need (asking for the work is checked by the service that queues it). `waiting` names the SQL
+    function that says for a moment which enterprises have work for it: then nobody else gets a run.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Job:
     undo: str | None = None
     window: Window | None = None
     permission: str | None = None
+    waiting: str | None = None
 
 
 JOBS: dict[str, Job] = {}
@@ -44,14 +46,20 @@ WITH_FILES: list[Callable[[list[UUID]], object]] = []
 
 
 def job(
-    name: str, *, label: Text, undo: str | None = None, window: Window | None = None, permission: str | None = None
+    name: str,
+    *,
+    label: Text,
+    undo: str | None = None,
+    window: Window | None = None,
+    permission: str | None = None,
+    waiting: str | None = None,
 ) -> Callable[[Handler], Handler]:
     """Register a handler: `@job("contacts.grade", label=_("Value grades"), window=daily)`."""
 
     def register(handler: Handler) -> Handler:
         if name in JOBS:
             raise ValueError(f"Two jobs are called {name}.")
-        JOBS[name] = Job(name, label, handler, undo, window, permission)
+        JOBS[name] = Job(name, label, handler, undo, window, permission, waiting)
         return handler
 
     return register
@@ -77,6 +85,11 @@ def daily(moment: datetime, zone: tzinfo) -> str:
 def hourly(moment: datetime, zone: tzinfo) -> str:
     """One run per hour."""
     return moment.astimezone(zone).strftime("%Y-%m-%dT%H%z")
+
+
+def minutely(moment: datetime, zone: tzinfo) -> str:
+    """One run per minute: for work that has a due time of its own."""
+    return moment.astimezone(zone).strftime("%Y-%m-%dT%H:%M%z")
 
 
 def load() -> None:

@@ -6,7 +6,7 @@ no run in the window gets one, so a missed tick is made up by the next.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, tzinfo
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -33,8 +33,19 @@ def share_due(moment: datetime, zone: tzinfo, at: str, spread: timedelta) -> flo
 
 def fan_out(name: str, *, at: str, spread: timedelta) -> int:
     """Queue a scheduled job for every enterprise that is due and has none in its window; returns how many."""
+    return _queue(name, _due(name, at, spread))
+
+
+def fan_out_waiting(name: str) -> int:
+    """Queue a job for every enterprise that has work for it now, as its SQL function says; returns how many."""
+    function = registry.get(name).waiting
+    found = rows(f"SELECT {function}(%(now)s)", {"now": clock.now()})
+    return _queue(name, (enterprise_id for (enterprise_id,) in found))
+
+
+def _queue(name: str, enterprises: Iterable[UUID]) -> int:
     queued = 0
-    for enterprise_id in _due(name, at, spread):
+    for enterprise_id in enterprises:
         try:
             with tenant(enterprise_id):
                 enterprise = Enterprise.objects.get(pk=enterprise_id)

@@ -52,6 +52,12 @@ def fan_out(name: str, at: str, spread_minutes: float) -> None:
     schedule.fan_out(name, at=at, spread=timedelta(minutes=spread_minutes))
 
 
+@shared_task(name="jobs.fan_out_waiting")
+def fan_out_waiting(name: str) -> None:
+    """Queue a job for every enterprise that has work for it now (see jobs.schedule)."""
+    schedule.fan_out_waiting(name)
+
+
 @shared_task(name="jobs.sweep")
 def sweep() -> None:
     """Find lost work: runs that no worker fetched, and runs whose worker died."""

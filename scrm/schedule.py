@@ -11,6 +11,7 @@ from celery.schedules import schedule
 
 TICK = 300  # seconds
 SWEEP = 15
+MINUTE = 60
 
 # (job, from, spread over minutes)
 JOBS = (
@@ -20,8 +21,12 @@ JOBS = (
     ("contacts.tag_inactive", "03:17", 60),
     ("contacts.index", "04:07", 60),
     ("quota.verify", "04:37", 60),
+    ("contacts.sweep_files", "04:53", 60),
     ("jobs.clean_up", "05:13", 120),
 )
+
+# Work with due times of its own: looked for every minute, and only enterprises that have some get a run.
+WAITING = ("contacts.remind",)
 
 SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep": {"task": "jobs.sweep", "schedule": schedule(SWEEP), "options": {"expires": SWEEP}},
@@ -33,5 +38,14 @@ SCHEDULE: dict[str, dict[str, Any]] = {
             "options": {"expires": TICK},
         }
         for name, at, spread in JOBS
+    },
+    **{
+        name: {
+            "task": "jobs.fan_out_waiting",
+            "args": [name],
+            "schedule": schedule(MINUTE),
+            "options": {"expires": MINUTE},
+        }
+        for name in WAITING
     },
 }

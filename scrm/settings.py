@@ -258,6 +258,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
         "ContactKind": "contacts.models.Contact.Kind",
+        "FollowUpKind": "contacts.rules.FollowUpKind.choices",
         "ContactStatus": "contacts.rules.Status.choices",
         "PackageKind": "quota.rules.PackageKind.choices",
         "ScaleState": "quota.rules.State.choices",

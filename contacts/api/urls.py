@@ -1,12 +1,13 @@
 """The routes of this room."""
 
-from contacts.api import bulk, contacts, files, groups, tags
+from contacts.api import bulk, contacts, files, follow_ups, groups, tags
 
 # Bulk first: "bulk" is no contact's id.
 urlpatterns = [
     *bulk.urlpatterns,
     *contacts.urlpatterns,
     *files.urlpatterns,
+    *follow_ups.urlpatterns,
     *groups.urlpatterns,
     *tags.urlpatterns,
 ]

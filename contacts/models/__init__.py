@@ -13,13 +13,17 @@ from contacts.models.contacts import (
     Tag,
     TagGroup,
 )
+from contacts.models.follow_ups import CalendarFeed, FollowUp, FollowUpFile
 from contacts.models.search import SearchEntry
 
 __all__ = [
     "BulkItem",
+    "CalendarFeed",
     "Contact",
     "Follow",
     "FollowTag",
+    "FollowUp",
+    "FollowUpFile",
     "GroupChat",
     "GroupMember",
     "ImportRefusal",

@@ -49,6 +49,12 @@ def give(
             UPDATE contacts_contact AS contact SET owner_id = given.after, version = contact.version + 1
             FROM given WHERE contact.enterprise_id = %(enterprise)s AND contact.id = given.id
             RETURNING contact.id, contact.status, given.before, given.after
+        ), handed AS (
+            -- What the former owner planned is planned by the new one (O6).
+            UPDATE contacts_followup AS plan SET assignee_id = moved.after
+            FROM moved
+            WHERE plan.enterprise_id = %(enterprise)s AND plan.contact_id = moved.id AND plan.assignee_id = moved.before
+              AND plan.done_at IS NULL AND plan.next_at IS NOT NULL AND moved.after IS NOT NULL
         ), noted AS (
             INSERT INTO contacts_interaction (id, enterprise_id, contact_id, kind, side, at, member_id, key, data)
             SELECT uuid7(), %(enterprise)s, moved.id, %(note_kind)s, %(note_side)s, %(note_at)s, %(note_by)s,

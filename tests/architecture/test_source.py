@@ -98,6 +98,7 @@ def test_services_are_documented_and_typed(path):
 DOORS = {
     "common/tenancy.py": "the door itself",
     "console/base.py": "the base page",
+    "console/calendar.py": "a calendar program knows a secret address and nothing else",
     "enterprises/rest.py": "the base API view",
     "enterprises/api/session.py": "a log-in becomes a token of an enterprise",
     "enterprises/services/enterprise.py": "a new enterprise has no scope before",

@@ -33,6 +33,8 @@ def test_defaults_are_the_numbers_of_the_domain():
         "grade_high": "5000",
         "grade_middle": "1000",
         "frequent_purchases": 4,
+        "attachment_mb": 10,
+        "attachments": 9,
         "undo_days": 30,
         "job_file_days": 30,
         "job_days": 180,

@@ -11,7 +11,7 @@ from common.tenancy import tenant
 from enterprises.models import Enterprise
 from jobs import lease, registry, schedule
 from jobs.models import JobRun
-from scrm.schedule import JOBS, SCHEDULE
+from scrm.schedule import JOBS, SCHEDULE, WAITING
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -125,5 +125,6 @@ def test_the_schedule_names_jobs_that_exist_and_avoids_the_full_hour():
         assert not at.endswith(":00")
         assert 0 < spread <= 180
     scheduled = {name for name, job in registry.JOBS.items() if job.window and not name.startswith("tests.")}
-    assert scheduled == {name for name, _at, _spread in JOBS}
-    assert {entry["task"] for entry in SCHEDULE.values()} == {"jobs.sweep", "jobs.fan_out"}
+    assert scheduled == {*(name for name, _at, _spread in JOBS), *WAITING}
+    assert all(registry.JOBS[name].waiting for name in WAITING)
+    assert {entry["task"] for entry in SCHEDULE.values()} == {"jobs.sweep", "jobs.fan_out", "jobs.fan_out_waiting"}

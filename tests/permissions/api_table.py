@@ -16,6 +16,7 @@ def file(text: str, **more: str) -> Callable[[World], dict[str, Any]]:
 
 
 NEW_CONTACT = file("external_userid,name\nwm-new,新客户\n", kind="contacts")
+NEW_FILE = file("三件八折")
 NEW_MEMBER = file("userid,name\nnew,新人\n")
 NEW_DEPARTMENT = file("path\n东区\n")
 
@@ -83,6 +84,20 @@ API = [
     Row("POST", "contacts/{contact}/purchases", Right.PURCHASE, 201, {"order_no": "1", "amount": "9.90"}),
     Row("GET", "contacts/{contact}/timeline", "contacts.view"),
     Row("GET", "contacts/{contact}/visibility", "contacts.view"),
+    Row("GET", "contacts/{contact}/follow-ups", "contacts.view"),
+    Row("POST", "contacts/{contact}/follow-ups", "contacts.edit", 201, {"text": "回访"}),
+    Row("GET", "follow-ups", "contacts.view"),
+    Row("GET", "follow-ups/{follow_up}", "contacts.view"),
+    # What somebody else wrote is theirs, or an admin's, to change.
+    Row("PATCH", "follow-ups/{follow_up}", "contacts.edit", body={"text": "再访"}, but={"follower": 403}),
+    Row("DELETE", "follow-ups/{follow_up}", "contacts.edit", 204, but={"follower": 403}),
+    Row("POST", "follow-ups/{follow_up}/done", "contacts.edit"),
+    Row("POST", "follow-ups/{follow_up}/files", "contacts.edit", 201, NEW_FILE, multipart=True, but={"follower": 403}),
+    Row("GET", "follow-ups/{follow_up}/files/{file}", "contacts.view"),
+    Row("DELETE", "follow-ups/{follow_up}/files/{file}", "contacts.edit", 204, but={"follower": 403}),
+    Row("GET", "follow-ups/calendar", "contacts.view"),
+    Row("POST", "follow-ups/calendar", "contacts.view", 201),
+    Row("DELETE", "follow-ups/calendar", "contacts.view", 204),
     Row("POST", "contacts/bulk", "contacts.archive", 202, lambda w: {"action": "archive", "ids": [w.ids["contact"]]}),
     Row(
         "POST",

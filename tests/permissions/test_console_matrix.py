@@ -36,6 +36,7 @@ GLOBAL = {
     "signup/": 200,
     "signup/{}/": 404,
     "join/{}/": 404,
+    "calendar/{}/{}.ics": 404,
     "api/docs": 200,
 }
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 
@@ -14,6 +15,7 @@ import tests.jobs.handlers  # noqa: F401
 from common import clock
 from common.tenancy import tenant
 from contacts.models import GroupChat, Tag, TagGroup
+from contacts.services import attachments, follow_ups
 from contacts.services.contacts import archive_contact
 from enterprises.actors import Actor
 from enterprises.models import Department, Enterprise, Member, Role
@@ -106,6 +108,8 @@ def _enterprise(name: str) -> World:
         factories.contact(follower, external_userid="wm-seen", name="王小明")
         archived = archive_contact(admin, contact=factories.contact(owner, external_userid="wm-archived"))
         group = GroupChat.objects.create(chat_id="wr-1", name="客户群", owner=people["owner"])
+        plan = follow_ups.write(owner, contact=contact, text="回访", next_at=clock.now() + timedelta(days=1))
+        paper = attachments.attach(owner, follow_up=plan, file=SimpleUploadedFile("报价.txt", "三件八折".encode()))
         tag_group = TagGroup.objects.create(name="来源")
         runs = {
             "job": _run(admin, "done", report="x", report_name="x.csv", undo_until=clock.now() + timedelta(days=1)),
@@ -124,6 +128,8 @@ def _enterprise(name: str) -> World:
         )
         world.ids |= {
             "contact": contact.pk,
+            "follow_up": plan.pk,
+            "file": paper.pk,
             "archived": archived.pk,
             "group": group.pk,
             "tag_group": tag_group.pk,
