@@ -3,3 +3,14 @@ from django.apps import AppConfig
 
 class CollaborationConfig(AppConfig):
     name = "collaboration"
+
+    def ready(self) -> None:
+        from collaboration.models import Transfer  # models exist only now
+        from collaboration.services.transfers import saved
+        from contacts.services.bulk.removal import BELONGINGS
+        from enterprises import audit
+        from enterprises.signals import member_resigned
+
+        audit.guard("transfer", lambda actor: Transfer.objects.visible_to(actor))
+        BELONGINGS.insert(0, "collaboration_transferitem")
+        member_resigned.connect(saved.on_resigned, dispatch_uid="collaboration.inherit")

@@ -86,6 +86,7 @@ class Kind(Choice):
     LOST = "lost", _("Lost"), Side.SYSTEM
     RETURNED = "returned", _("Came back"), Side.SYSTEM
     OWNER_CHANGED = "owner_changed", _("Owner changed"), Side.SYSTEM
+    HANDED_OVER = "handed_over", _("Handed over"), Side.SYSTEM
     GRADE_CHANGED = "grade_changed", _("Value grade changed"), Side.SYSTEM
 
 

@@ -83,6 +83,15 @@ ACTIONS: dict[str, Text] = {
     "group.joined": _("Joined a group chat"),
     "group.left": _("Left a group chat"),
     "group.dismissed": _("Group chat dismissed"),
+    # --- collaboration: hand-over
+    "transfer.ordered": _("Hand-over ordered"),
+    "transfer.retried": _("Hand-over tried again"),
+    "transfer.cancelled": _("Hand-over cancelled"),
+    "transfer.reported": _("Outcome of a hand-over recorded"),
+    "transfer.settled": _("Contacts handed over"),
+    "transfer.groups_given": _("Group chats handed over"),
+    "transfer.rule_saved": _("Inheritance rule saved"),
+    "transfer.rule_deleted": _("Inheritance rule deleted"),
 }
 
 

@@ -32,6 +32,7 @@ class Group(Choice):
     VALUE = "value", _("Value and activity")
     FOLLOW_UPS = "follow_ups", _("Follow-ups")
     BATCHES = "batches", _("Batches")
+    HANDOVER = "handover", _("Hand-over")
     ACCESS = "access", _("Access")
 
 
@@ -217,6 +218,50 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
         Days,
         Text(Group.BATCHES, _("Keep jobs (days)"), _("How long ended jobs and notifications are kept.")),
     ] = 180
+    transfer_wait_hours: Annotated[
+        int,
+        Field(ge=0, le=720),
+        Text(
+            Group.HANDOVER,
+            _("Time to decline (hours)"),
+            _("How long a contact may decline an on-job hand-over before it takes effect."),
+        ),
+    ] = 24
+    transfer_limit: Annotated[
+        int,
+        Field(ge=1, le=100),
+        Text(
+            Group.HANDOVER,
+            _("On-job hand-overs per contact"),
+            _("How often a contact may be handed over on the job within the window below."),
+        ),
+    ] = 2
+    transfer_days: Annotated[
+        Days,
+        Text(
+            Group.HANDOVER,
+            _("Window of on-job hand-overs (days)"),
+            _("The natural days in which hand-overs of a contact are counted."),
+        ),
+    ] = 90
+    taker_limit: Annotated[
+        int,
+        Field(ge=1, le=200_000),
+        Text(
+            Group.HANDOVER,
+            _("Customers per member"),
+            _("How many customers a member may have; a hand-over gives nobody more."),
+        ),
+    ] = 5000
+    pool_warn_days: Annotated[
+        int,
+        Field(ge=1, le=365),
+        Text(
+            Group.HANDOVER,
+            _("Warn about unassigned contacts after (days)"),
+            _("Admins are told when what somebody left behind has waited for so long."),
+        ),
+    ] = 3
     invitation_days: Annotated[
         int,
         Field(ge=1, le=90),

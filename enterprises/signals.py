@@ -7,3 +7,6 @@ from django.dispatch import Signal
 
 # Sent with `enterprise` inside its tenant scope: it was created, verified, or its policy changed.
 enterprise_changed = Signal()
+
+# Sent with `actor` and `member` inside the tenant scope: the member was marked as resigned just now.
+member_resigned = Signal()

@@ -1,5 +1,5 @@
 """The routes of collaboration under /api/v1/."""
 
-from django.urls.resolvers import URLPattern
+from collaboration.api import transfers
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [*transfers.urlpatterns]

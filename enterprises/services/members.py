@@ -18,6 +18,7 @@ from enterprises.actors import Actor
 from enterprises.models import AdminRange, ApiToken, Department, Member, Role, User
 from enterprises.services.enterprise import builtin_role
 from enterprises.services.roles import lock_super_admins
+from enterprises.signals import member_resigned
 
 _USERID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-@.]{0,63}", re.ASCII)
 _TAKEN = {
@@ -123,7 +124,9 @@ def resign_member(actor: Actor, *, member: Member) -> Member:
     _keep_a_super_admin(member)
     AdminRange.objects.filter(member=member).delete()
     Department.objects.filter(leader=member).update(leader=None, version=F("version") + 1)
-    return _set_status(actor, member, Member.Status.RESIGNED, "member.resigned")
+    member = _set_status(actor, member, Member.Status.RESIGNED, "member.resigned")
+    member_resigned.send(Member, actor=actor, member=member)
+    return member
 
 
 def end_sessions(user: User) -> None:

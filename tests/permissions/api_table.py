@@ -20,6 +20,22 @@ NEW_FILE = file("三件八折")
 NEW_MEMBER = file("userid,name\nnew,新人\n")
 NEW_DEPARTMENT = file("path\n东区\n")
 
+
+def plan(world: World) -> dict[str, Any]:
+    """Everything to the newcomer."""
+    return {"parts": [{"takers": [world.ids["member"]]}]}
+
+
+def order(world: World) -> dict[str, Any]:
+    """Of the one who left."""
+    return {"member": world.ids["leaver"], "plan": plan(world)}
+
+
+def rule(world: World) -> dict[str, Any]:
+    """For the south."""
+    return {"department": world.ids["department"], "plan": plan(world)}
+
+
 API = [
     Row("POST", "auth/token", ok=401, body={"email": "x@example.com", "password": "x"}, public=True),
     Row("GET", "me"),
@@ -125,6 +141,24 @@ API = [
     Row("GET", "tags/{tag}", "contacts.view"),
     Row("PATCH", "tags/{tag}", "tags.manage", body={"name": "改名"}),
     Row("DELETE", "tags/{tag}", "tags.manage", 204),
+    # --- hand-over
+    Row("GET", "transfers", "contacts.assign"),
+    Row("POST", "transfers", "contacts.assign", 201, order, but={"graded_out": 403}),
+    Row("POST", "transfers/preview", "contacts.assign", 200, order, but={"graded_out": 403}),
+    Row("GET", "transfers/pool", "contacts.assign"),
+    Row("GET", "transfers/rules", "contacts.assign"),
+    Row("POST", "transfers/rules", "contacts.assign", 200, rule, but={"graded_out": 403}),
+    Row("DELETE", "transfers/rules/{inheritance_rule}", "contacts.assign", 204),
+    Row("GET", "transfers/{transfer}", "contacts.assign"),
+    Row("GET", "transfers/{transfer}/items", "contacts.assign"),
+    Row("POST", "transfers/{stopped}/retry", "contacts.assign", body=lambda w: {"taker": w.ids["member"]}),
+    Row("POST", "transfers/{transfer}/cancel", "contacts.assign"),
+    Row(
+        "POST",
+        "transfers/{transfer}/results",
+        "contacts.assign",
+        body=lambda w: {"results": [{"item": w.ids["handed"], "state": "refused"}]},
+    ),
     # --- jobs
     Row("GET", "jobs"),
     Row("GET", "jobs/{job}"),

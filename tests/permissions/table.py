@@ -24,6 +24,7 @@ SEEN_BY = {
     "failed_job": frozenset({"admin"}),
     "notification": frozenset({"admin"}),
     "token": frozenset({"admin"}),
+    **dict.fromkeys(("transfer", "stopped", "inheritance_rule"), frozenset({"graded_in", "admin"})),
 }
 
 

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.test import Client
 
 import tests.jobs.handlers  # noqa: F401
+from collaboration.services import transfers
 from common import clock
 from common.tenancy import tenant
 from contacts.models import GroupChat, Tag, TagGroup
@@ -20,6 +21,7 @@ from contacts.services.contacts import archive_contact
 from enterprises.actors import Actor
 from enterprises.models import Department, Enterprise, Member, Role
 from enterprises.services import GRADED_ADMIN, STAFF, builtin_role
+from enterprises.services.members import resign_member
 from jobs.models import JobRun, Notification
 from tests import factories
 
@@ -119,8 +121,17 @@ def _enterprise(name: str) -> World:
         note = Notification.objects.create(
             member=admin.member, kind="job.done", key="k", data={"run": runs["job"].pk.hex}
         )
-        empty_role = Role.objects.create(name="临时", scope=Role.Scope.RELATED, permissions=[])
+        leaver, giver = factories.member(department=south), factories.member(department=south)
         newcomer = factories.member(department=south)
+        for one in (leaver, giver):
+            factories.contact(Actor.of(firm, one, "api"))
+        resign_member(admin, member=leaver)
+        to_newcomer = {"parts": [{"takers": [str(newcomer.pk)]}]}
+        handed = transfers.order(admin, member=giver, plan=to_newcomer)
+        stopped = transfers.order(admin, member=people["owner"], plan=to_newcomer, ids=[contact.pk])
+        transfers.cancel(admin, transfer=stopped)
+        rule = transfers.save_rule(admin, department=south, plan=to_newcomer)
+        empty_role = Role.objects.create(name="临时", scope=Role.Scope.RELATED, permissions=[])
         away = factories.member(department=south)
         Member.objects.filter(pk=away.pk).update(status=Member.Status.DISABLED)
         invited = Member.objects.create(
@@ -143,6 +154,11 @@ def _enterprise(name: str) -> World:
             "invited": invited.pk,
             "friend": people["follower"].pk,
             "notification": note.pk,
+            "leaver": leaver.pk,
+            "transfer": handed.pk,
+            "stopped": stopped.pk,
+            "handed": handed.items.get().pk,
+            "inheritance_rule": rule.pk,
             **{kind: run.pk for kind, run in runs.items()},
         }
     world.people = {who: _persona(firm, member) for who, member in people.items()}

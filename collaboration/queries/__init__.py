@@ -1,0 +1,1 @@
+"""Reads of collaboration, a module per noun."""

@@ -1,0 +1,1 @@
+"""The decisions of collaboration, a module per noun: pure, time is an argument."""

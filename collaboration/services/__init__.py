@@ -1,0 +1,1 @@
+"""Writes of collaboration, a package or module per noun."""

@@ -1,0 +1,356 @@
+"""Which contacts and groups of a member a hand-over is about, and who would get which: previews and the items.
+
+Preview and order ask the same SQL, so what was shown is what is done. All of it is set-based: a member may have
+tens of thousands of contacts.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
+
+from collaboration.rules.transfers import Kind, Reason, shares
+from collaboration.services.transfers.plans import Plan
+from common import clock
+from common.sql import execute, rows, subquery
+from common.tenancy import current_enterprise_id
+from contacts.models import Contact, GroupChat
+from contacts.services.bulk.selection import Selection
+from enterprises.actors import Actor
+from enterprises.models import Member
+from enterprises.services import policy, zone
+
+# A contact is a member's when they own it or are its friend.
+_THEIRS = """SELECT id FROM contacts_contact WHERE enterprise_id = %s AND owner_id = %s
+    UNION SELECT contact_id FROM contacts_follow WHERE enterprise_id = %s AND member_id = %s AND state = 'active'"""
+
+_OPEN = """EXISTS (SELECT FROM collaboration_transferitem AS other
+    WHERE other.enterprise_id = %(enterprise)s AND other.member_id = %(member)s AND other.state = 'waiting'
+      AND other.contact_id = contact.id)"""
+
+# The day from which a contact may be handed over again (rules.blocked_until); null when it may today.
+BLOCKED = """(SELECT day FROM (
+        SELECT (done.settled_at AT TIME ZONE %(zone)s)::date + %(transfer_days)s AS day
+        FROM collaboration_transferitem AS done JOIN collaboration_transfer AS earlier
+          ON earlier.enterprise_id = done.enterprise_id AND earlier.id = done.transfer_id AND earlier.kind = 'on_job'
+        WHERE done.enterprise_id = %(enterprise)s AND done.contact_id = contact.id AND done.state = 'done'
+        ORDER BY done.settled_at DESC OFFSET %(transfer_limit)s - 1 LIMIT 1) AS latest
+    WHERE day > %(today)s AND %(kind)s = 'on_job')"""
+
+_CHOSEN = f"""SELECT contact.id, contact.grade, {{part}} AS part,
+       CASE WHEN {_OPEN} THEN 'in_transfer' WHEN blocked.until IS NOT NULL THEN 'too_often' ELSE '' END AS reason,
+       blocked.until
+    FROM ({{contacts}}) AS contact CROSS JOIN LATERAL (SELECT {BLOCKED} AS until) AS blocked"""  # noqa: S608
+
+
+def limits(actor: Actor, kind: str) -> dict[str, Any]:
+    """What `BLOCKED` needs to know."""
+    numbers, local = policy(), zone(actor.enterprise)
+    return {
+        "kind": kind,
+        "zone": str(local),
+        "today": clock.now().astimezone(local).date(),
+        "transfer_limit": numbers.transfer_limit,
+        "transfer_days": numbers.transfer_days,
+    }
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is handed over: by whom, of whom, why, by which plan; all of the member's contacts or some of them."""
+
+    actor: Actor
+    member: Member
+    kind: Kind
+    plan: Plan
+    selection: Selection | None
+    takers: list[list[Member]]
+
+    def contacts(self) -> QuerySet[Contact]:
+        """Those of the member's contacts that the actor sees and chose."""
+        chosen = self.selection.contacts(self.actor) if self.selection else Contact.objects.visible_to(self.actor)
+        enterprise, member = current_enterprise_id(), self.member.pk
+        return chosen.filter(id__in=RawSQL(_THEIRS, (enterprise, member, enterprise, member)))  # noqa: S611
+
+    def groups(self) -> QuerySet[GroupChat]:
+        """The member's living group chats, when they go along."""
+        seen = GroupChat.objects.visible_to(self.actor).filter(owner=self.member, dismissed_at=None)
+        return seen if self.groups_go_along else seen.none()
+
+    @property
+    def groups_go_along(self) -> bool:
+        """Does the plan say so, and is it about everything that the member has?"""
+        return self.plan.groups and self.selection is None
+
+    def chosen(self) -> tuple[str, dict[str, Any]]:
+        """SQL for (contact id, grade, number of the part, why not, blocked until), and its parameters."""
+        contacts, params = subquery(self.contacts().values("id", "grade"), "chosen")
+        params |= {"enterprise": current_enterprise_id(), "member": self.member.pk}
+        conditions = []
+        for number, part in enumerate(self.plan.parts):
+            condition = ["TRUE"]
+            if part.grade:
+                condition.append(f"contact.grade = %(grade_{number})s")
+                params[f"grade_{number}"] = part.grade
+            if part.tag:
+                condition.append(
+                    "EXISTS (SELECT FROM contacts_followtag AS worn WHERE worn.enterprise_id = %(enterprise)s"
+                    f" AND worn.contact_id = contact.id AND worn.tag_id = %(tag_{number})s)"
+                )
+                params[f"tag_{number}"] = part.tag
+            conditions.append(f"WHEN {' AND '.join(condition)} THEN {number}")
+        statement = _CHOSEN.format(part=f"CASE {' '.join(conditions)} END", contacts=contacts)
+        return statement, {**params, **limits(self.actor, self.kind.value)}
+
+    def rooms(self) -> dict[UUID, int]:
+        """How many customers more each taker may have (their own limit, O7)."""
+        takers = {taker.pk for part in self.takers for taker in part}
+        held = holds(list(takers))
+        return {taker: policy().taker_limit - held[taker] for taker in takers}
+
+    def spread(self, counts: Mapping[int, int], rooms: dict[UUID, int]) -> list[list[int]]:
+        """How many of each part's contacts each of its takers gets; what one part gives is no room for the next."""
+        left = dict(rooms)
+        found = []
+        for number, takers in enumerate(self.takers):
+            given = shares(counts.get(number, 0), [left[taker.pk] for taker in takers], self.plan.split)
+            for taker, more in zip(takers, given, strict=True):
+                left[taker.pk] -= more
+            found.append(given)
+        return found
+
+
+def holds(takers: Sequence[UUID]) -> Counter[UUID]:
+    """How many customers each of these members has, and is about to get."""
+    counted = rows(
+        """
+        SELECT taker.id,
+               (SELECT count(*) FROM contacts_follow AS follow WHERE follow.enterprise_id = %(enterprise)s
+                    AND follow.member_id = taker.id AND follow.state = 'active')
+             + (SELECT count(*) FROM collaboration_transferitem AS item WHERE item.enterprise_id = %(enterprise)s
+                    AND item.taker_id = taker.id AND item.state = 'waiting' AND item.contact_id IS NOT NULL)
+        FROM unnest(%(takers)s::uuid[]) AS taker (id)
+        """,
+        {"enterprise": current_enterprise_id(), "takers": list(takers)},
+    )
+    return Counter(dict(counted))
+
+
+# --- Preview --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Share:
+    """What one taker would get, and how much room that leaves."""
+
+    member: Member
+    contacts: int = 0
+    groups: int = 0
+    room: int = 0
+
+
+@dataclass
+class Preview:
+    """What a hand-over would do now. `total` contacts chosen, `ready` of them handed over; the others left out.
+
+    `blocked`: from which day how many may be handed over again; `unmatched` fit no part; `full` find no room.
+    """
+
+    total: int
+    ready: int
+    excluded: dict[str, int]
+    blocked: list[tuple[date, int]]
+    unmatched: int
+    full: int
+    groups: int
+    by_grade: dict[str, int]
+    shares: list[Share] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> list[tuple[Reason, int]]:
+        """Why how many are left out, the most first."""
+        return [(Reason(code), number) for code, number in Counter(self.excluded).most_common()]
+
+    @property
+    def anything(self) -> bool:
+        """Is there anything to hand over?"""
+        return bool(self.ready or self.groups)
+
+
+def preview(choice: Choice) -> Preview:
+    """Count what `insert` would write."""
+    statement, params = choice.chosen()
+    counted = rows(
+        f"SELECT part, reason, until, grade, count(*) FROM ({statement}) AS chosen GROUP BY 1, 2, 3, 4 ORDER BY 3",  # noqa: S608
+        params,
+    )
+    parts: Counter[int] = Counter()
+    excluded: Counter[str] = Counter()
+    blocked: Counter[date] = Counter()
+    by_grade: Counter[str] = Counter()
+    unmatched = 0
+    for part, reason, until, grade, number in counted:
+        if part is None:
+            unmatched += number
+        elif reason:
+            excluded[reason] += number
+            if until is not None and reason == Reason.TOO_OFTEN:
+                blocked[until] += number
+        else:
+            parts[part] += number
+            by_grade[grade] += number
+    rooms = choice.rooms()
+    given: dict[UUID, Share] = {}
+    for takers, numbers in zip(choice.takers, choice.spread(parts, rooms), strict=True):
+        for taker, number in zip(takers, numbers, strict=True):
+            share = given.setdefault(taker.pk, Share(taker, room=rooms[taker.pk]))
+            share.contacts += number
+    groups = choice.groups().count()
+    everybody = list(given.values())
+    for number, share in enumerate(everybody):
+        share.groups = groups // len(everybody) + (number < groups % len(everybody))
+    ready = sum(share.contacts for share in everybody)
+    return Preview(
+        total=parts.total() + excluded.total() + unmatched,
+        ready=ready,
+        excluded=dict(excluded),
+        blocked=sorted(blocked.items()),
+        unmatched=unmatched,
+        full=parts.total() - ready,
+        groups=groups,
+        by_grade=dict(by_grade),
+        shares=everybody,
+    )
+
+
+# --- The items ------------------------------------------------------------------------------------------------
+
+
+def insert(choice: Choice, transfer: UUID) -> None:
+    """Write an item for each chosen contact and group: waiting for its taker, or failed with the reason.
+
+    Inserted in the order of their ids; of two who order the same at once the second waits here for the first, and
+    finds the open items taken (the unique key): its own fail, and nothing is half done.
+    """
+    statement, params = choice.chosen()
+    params |= {"transfer": transfer, "first": [takers[0].pk for takers in choice.takers], "now": clock.now()}
+    chosen = f"""
+        INSERT INTO collaboration_transferitem
+            (id, enterprise_id, transfer_id, member_id, contact_id, part, taker_id, state, reason, blocked_until,
+             attempt, settled_at)
+        SELECT uuid7(), %(enterprise)s, %(transfer)s, %(member)s, chosen.id, chosen.part,
+               (%(first)s::uuid[])[chosen.part + 1], {{state}}, {{reason}}, chosen.until, 1, {{settled}}
+        FROM ({statement}) AS chosen
+        WHERE chosen.part IS NOT NULL AND {{which}}
+        ORDER BY chosen.id
+        ON CONFLICT {{conflict}} DO NOTHING"""  # noqa: S608
+    execute(
+        chosen.format(
+            state="'waiting'",
+            reason="''",
+            settled="NULL::timestamptz",
+            which="chosen.reason = ''",
+            conflict="(enterprise_id, member_id, contact_id) WHERE state = 'waiting' AND contact_id IS NOT NULL",
+        ),
+        params,
+    )
+    # Who is open elsewhere by now, and who was not to be handed over from the start.
+    execute(
+        chosen.format(
+            state="'failed'",
+            reason="CASE WHEN chosen.reason = '' THEN 'in_transfer' ELSE chosen.reason END",
+            settled="%(now)s",
+            which="TRUE",
+            conflict="(enterprise_id, transfer_id, contact_id)",
+        ),
+        params,
+    )
+    _spread(choice, transfer)
+    _insert_groups(choice, transfer)
+
+
+def _spread(choice: Choice, transfer: UUID) -> None:
+    """Give each waiting contact its taker. The best are dealt out in turn, so that everybody gets of all grades."""
+    params: dict[str, Any] = {"enterprise": current_enterprise_id(), "transfer": transfer}
+    counts = dict(
+        rows(
+            """
+            SELECT part, count(*) FROM collaboration_transferitem
+            WHERE enterprise_id = %(enterprise)s AND transfer_id = %(transfer)s AND state = 'waiting' GROUP BY part
+            """,
+            params,
+        )
+    )
+    rooms = choice.rooms()
+    for part, takers in enumerate(choice.takers):  # where the items stand provisionally
+        rooms[takers[0].pk] += counts.get(part, 0)
+    hands = [
+        (part, order, taker.pk, number)
+        for part, (takers, numbers) in enumerate(zip(choice.takers, choice.spread(counts, rooms), strict=True))
+        for order, (taker, number) in enumerate(zip(takers, numbers, strict=True))
+        if number
+    ]
+    params |= {
+        "parts": [hand[0] for hand in hands],
+        "orders": [hand[1] for hand in hands],
+        "takers": [hand[2] for hand in hands],
+        "numbers": [hand[3] for hand in hands],
+        "now": clock.now(),
+    }
+    execute(
+        """
+        WITH slot AS (
+            SELECT hand.part, hand.taker, row_number() OVER (
+                       PARTITION BY hand.part ORDER BY (turn - 0.5) / hand.number, hand.position) AS place
+            FROM unnest(%(parts)s::int[], %(orders)s::int[], %(takers)s::uuid[], %(numbers)s::int[])
+                 AS hand (part, position, taker, number)
+            CROSS JOIN LATERAL generate_series(1, hand.number) AS turn
+        ), dealt AS (
+            SELECT item.id, item.part, row_number() OVER (
+                       PARTITION BY item.part
+                       ORDER BY CASE contact.grade WHEN 'high' THEN 1 WHEN 'middle' THEN 2 ELSE 3 END, item.id) AS place
+            FROM collaboration_transferitem AS item JOIN contacts_contact AS contact
+              ON contact.enterprise_id = item.enterprise_id AND contact.id = item.contact_id
+            WHERE item.enterprise_id = %(enterprise)s AND item.transfer_id = %(transfer)s AND item.state = 'waiting'
+        )
+        UPDATE collaboration_transferitem AS item
+        SET taker_id = coalesce(slot.taker, item.taker_id),
+            state = CASE WHEN slot.taker IS NULL THEN 'taker_full' ELSE 'waiting' END,
+            reason = CASE WHEN slot.taker IS NULL THEN 'taker_full' ELSE '' END,
+            settled_at = CASE WHEN slot.taker IS NULL THEN %(now)s::timestamptz END
+        FROM dealt LEFT JOIN slot ON slot.part = dealt.part AND slot.place = dealt.place
+        WHERE item.enterprise_id = %(enterprise)s AND item.id = dealt.id
+        """,
+        params,
+    )
+
+
+def _insert_groups(choice: Choice, transfer: UUID) -> None:
+    """Group chats go to all takers in turn."""
+    if not choice.groups_go_along:
+        return
+    groups, params = subquery(choice.groups().values("id"), "chosen")
+    takers = list(dict.fromkeys(taker.pk for part in choice.takers for taker in part))
+    execute(
+        f"""
+        INSERT INTO collaboration_transferitem
+            (id, enterprise_id, transfer_id, member_id, group_id, part, taker_id, state, reason, attempt)
+        SELECT uuid7(), %(enterprise)s, %(transfer)s, %(member)s, chosen.id, 0,
+               (%(takers)s::uuid[])[(row_number() OVER (ORDER BY chosen.id) - 1) %% %(count)s + 1], 'waiting', '', 1
+        FROM ({groups}) AS chosen ORDER BY chosen.id
+        ON CONFLICT (enterprise_id, member_id, group_id) WHERE state = 'waiting' AND group_id IS NOT NULL DO NOTHING
+        """,  # noqa: S608
+        {
+            **params,
+            "enterprise": current_enterprise_id(),
+            "transfer": transfer,
+            "member": choice.member.pk,
+            "takers": takers,
+            "count": len(takers),
+        },
+    )
