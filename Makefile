@@ -1,5 +1,5 @@
 # Everything starts here. Needs Python 3.11+, make and the package registries; nothing else.
-#   make run | test | e2e | lint | format | bench | casestudy | messages | lock | clean
+#   make run | test | e2e | lint | format | bench | backtest | casestudy | messages | lock | clean
 # Variables are given on the line: make run PORT=9000, make test ARGS="-k quota", make test DATABASE_OWNER_URL=… REDIS_URL=…
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
@@ -15,7 +15,7 @@ MESSAGES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/django.po))
 export PORT
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help install install-dev run test e2e lint format bench casestudy messages lock clean
+.PHONY: help install install-dev run test e2e lint format bench backtest casestudy messages lock clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.runtime node_modules/.package-lock.json $(MESSAGES)
@@ -63,6 +63,10 @@ format: install-dev
 
 bench: install-dev
 	$(PY) -m benchmarks $(ARGS)
+
+# How good the forecast is, on a real retailer's arrivals.
+backtest: install-dev
+	$(PY) -m benchmarks.forecast
 
 casestudy: install-dev
 	$(PY) -m benchmarks.casestudy $(ARGS)

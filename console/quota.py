@@ -19,13 +19,12 @@ from console.forms import attach
 from console.home import GRADE_COLOURS
 from console.listing import Listing
 from contacts import seats
-from enterprises.models import Role
 from enterprises.services import zone
-from quota import ledger, queries, rules, services
+from quota import ledger, outlook, queries, rules, services
 from quota.models import LedgerEntry, Package
 from quota.rules import PackageKind
 
-DAYS = (90, 365)
+DAYS = (90, 365, 1095)
 
 
 class PlatformForm(forms.Form):
@@ -62,21 +61,21 @@ class Scale(Page):
         view = queries.overview(self.enterprise)
         asked = self.request.GET.get("days")
         days = int(asked) if asked in {str(days) for days in DAYS} else DAYS[0]
+        found = outlook.outlook(self.enterprise, days=days, view=view)
         context = {
             "view": view,
             "stopped": _grouped(view),
             "gauge": Meter(view.position.served, view.position.capacity),
-            "history": charts.history(
-                ledger.served_by_day(days, view.now, zone(self.enterprise)), view, zone(self.enterprise)
-            ),
+            "outlook": found,
+            "chart": charts.outlook(found, ahead=days),
             "days": days,
             "ranges": DAYS,
             "bars": charts.bars([row for row in view.packages if row.ends_at > view.now], view.now),
             "calendar": _calendar(view),
             "form": form,
             "may_buy": self.actor.may("quota.buy"),
-            "sees_all": _sees_all(self),
-            "seats": _seats(seats.kept()) if _sees_all(self) else None,
+            "sees_all": ledger.sees_all(self.actor),
+            "seats": _seats(seats.kept()) if ledger.sees_all(self.actor) else None,
         }
         return self.render(context, status=status)
 
@@ -178,12 +177,6 @@ class Ledger(Page):
 
 
 # --- What the templates need ------------------------------------------------------------------------------
-
-
-def _sees_all(page: Page) -> bool:
-    """Counts of contacts are for those who see all of them (O5)."""
-    member = page.actor.member
-    return member is None or member.role.scope == Role.Scope.ALL
 
 
 def _grouped(view: queries.Overview) -> list[dict[str, Any]]:

@@ -2,43 +2,149 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from contacts.seats import Seats
-from quota import rules
+from quota import outlook as outlooks
 from quota.models import Package
-from quota.queries import Overview
+from quota.outlook import Outlook
+
+# Longer curves are drawn, and stand in the table, by the week: nobody reads a thousand rows.
+DAILY_ROWS = 400
 
 
-def history(served: Sequence[tuple[date, int]], view: Overview, zone: tzinfo) -> dict[str, Any]:
-    """Served and scale at the end of each day; the scale as today's verification and policy give it."""
-    days = [str(day) for day, _served in served]
-    numbers = [number for _day, number in served]
-    scale = [_capacity(day, view, zone) for day, _served in served]
+def outlook(found: Outlook, *, ahead: int | None = None) -> dict[str, Any]:
+    """Past, forecast with its interval, and the scale, at the end of each day, in one chart (Q15).
+
+    The scale is drawn as today's verification, packages and policy give it, so that it falls where a package ends.
+    `ahead`: how many days of the forecast are drawn; all when left out.
+    """
+    past = _thinned(found.history)
+    points = _thinned(found.points[1:][:ahead])
+    days = [day for day, _served in past] + [point.day for point in points]
+    blank, gap = [None] * (len(past) - 1), [None] * len(points)
+    served = [number for _day, number in past]
+    now = served[-1:]
+    low = [*blank, *now, *(point.low for point in points)]
+    high = [*blank, *now, *(point.high for point in points)]
     line = {"type": "line", "showSymbol": False, "smooth": False}
+    hidden = {**line, "stack": "interval", "lineStyle": {"opacity": 0}, "tooltip": {"show": False}, "silent": True}
+    unseen = {**line, "color": "azure", "lineStyle": {"opacity": 0}}
+    series: list[dict[str, Any]] = [
+        {**line, "name": _("Served"), "data": [*served, *gap], "areaStyle": {"opacity": 0.12}, "color": "primary"},
+    ]
+    if points:
+        expected = [*blank, *now, *(point.served for point in points)]
+        wide = [None if least is None else most - least for least, most in zip(low, high, strict=True)]
+        series += [
+            {**line, "name": _("Forecast"), "data": expected, "color": "azure", "lineStyle": {"type": "dashed"}},
+            {**unseen, "name": _("At least"), "data": low},
+            {**unseen, "name": _("At most"), "data": high},
+            {**hidden, "name": "low", "data": low},
+            {**hidden, "name": "high", "data": wide, "color": "azure", "areaStyle": {"opacity": 0.18}},
+        ]
+    scale = [found.capacity(day) for day in days]
+    series.append(
+        {
+            **line,
+            "name": _("Scale"),
+            "data": scale,
+            "step": "end",
+            "color": "red",
+            "lineStyle": {"type": "dashed", "width": 1.5},
+            **_marks(found, days),
+        }
+    )
     option = {
-        "legend": {},
+        "legend": {"data": [_("Served"), *([_("Forecast")] if points else []), _("Scale")]},
         "tooltip": {"trigger": "axis"},
-        "xAxis": {"type": "category", "boundaryGap": False, "data": days},
+        "xAxis": {"type": "category", "boundaryGap": False, "data": [str(day) for day in days]},
         "yAxis": {"type": "value", "minInterval": 1},
-        "series": [
-            {**line, "name": _("Served"), "data": numbers, "areaStyle": {"opacity": 0.12}, "color": "primary"},
-            {
-                **line,
-                "name": _("Scale"),
-                "data": scale,
-                "step": "end",
-                "color": "red",
-                "lineStyle": {"type": "dashed", "width": 1.5},
-            },
-        ],
+        "series": series,
     }
-    rows = [[day, _number(a), _number(b)] for day, a, b in zip(days, numbers, scale, strict=True)]
-    return {"option": option, "columns": [_("Day"), _("Served"), _("Scale")], "rows": rows[::-1]}
+    rows = [[str(day), _number(number), "", _number(found.capacity(day))] for day, number in past] + [
+        [
+            str(point.day),
+            _number(point.served),
+            f"{_number(point.low)} – {_number(point.high)}",
+            _number(found.capacity(point.day)),
+        ]
+        for point in points
+    ]
+    return {"option": option, "columns": [_("Day"), _("Served"), _("Interval"), _("Scale")], "rows": rows[::-1]}
+
+
+TEAMS = 8
+
+
+def teams(found: Outlook) -> dict[str, Any] | None:
+    """The largest departments through time, and all others together; None while no day is written down."""
+    days = [day for day, _served in _thinned(found.history[:-1])]
+    listed = outlooks.teams(days)
+    if not listed:
+        return None
+    curves = [(_team(team), [team.served.get(day, 0) for day in days]) for team in listed[:TEAMS]]
+    if rest := listed[TEAMS:]:
+        curves.append((_("Others"), [sum(team.served.get(day, 0) for team in rest) for day in days]))
+    series = [
+        {
+            "type": "line",
+            "showSymbol": False,
+            "stack": "teams",
+            "areaStyle": {"opacity": 0.3},
+            "name": name,
+            "data": data,
+        }
+        for name, data in curves
+    ]
+    option = {
+        "legend": {"type": "scroll"},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "category", "boundaryGap": False, "data": [str(day) for day in days]},
+        "yAxis": {"type": "value", "minInterval": 1},
+        "series": series,
+    }
+    rows = [[str(day), *(_number(data[index]) for _name, data in curves)] for index, day in enumerate(days)]
+    return {"option": option, "columns": [_("Day"), *(name for name, _data in curves)], "rows": rows[::-1]}
+
+
+def _team(team: outlooks.Team) -> str:
+    if team.id is None:
+        return _("Without department")
+    return team.name or _("Former department")
+
+
+def weekdays(names: Sequence[str], shares: Sequence[float]) -> dict[str, Any]:
+    """How many come on each weekday; 1 is an average day."""
+    option = {
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "category", "data": list(names)},
+        "yAxis": {"type": "value"},
+        "series": [{"type": "bar", "data": list(shares), "barMaxWidth": 28, "color": "primary", "name": _("Share")}],
+    }
+    rows = [[name, f"{share:.2f}"] for name, share in zip(names, shares, strict=True)]
+    return {"option": option, "columns": [_("Weekday"), _("Share")], "rows": rows}
+
+
+def _marks(found: Outlook, days: Sequence[date]) -> dict[str, Any]:
+    """A line on the day on which the scale fills, when it is drawn."""
+    full = found.fill.expected
+    drawn = next((day for day in days if full is not None and day >= max(full, found.today)), None)
+    if full is None or drawn is None or full <= found.today:
+        return {}
+    label = {"formatter": _("full on %(day)s") % {"day": full}, "position": "insideEndTop"}
+    style = {"color": "red", "type": "solid", "width": 1}
+    mark = {"xAxis": str(drawn), "label": label, "lineStyle": style}
+    return {"markLine": {"symbol": "none", "silent": True, "data": [mark]}}
+
+
+def _thinned(days: Sequence[Any]) -> list[Any]:
+    """Every day, or of a long time every seventh, the last one always."""
+    return list(days) if len(days) <= DAILY_ROWS else list(days[::-1][::7][::-1])
 
 
 def seats(found: Seats) -> dict[str, Any]:
@@ -93,12 +199,6 @@ def _state(package: Package, now: datetime) -> str:
     if package.starts_at > now:
         return "ahead"
     return "valid" if package.ends_at > now else "ended"
-
-
-def _capacity(day: date, view: Overview, zone: tzinfo) -> int:
-    """The scale at the end of a day, today as of now."""
-    end = min(datetime.combine(day + timedelta(days=1), time(), zone) - timedelta(seconds=1), view.now)
-    return rules.capacity(view.position.verified, view.position.packages, end, view.policy)
 
 
 def _number(value: int) -> str:

@@ -16,6 +16,7 @@ from console import (
     joining,
     people,
     quota,
+    quota_forecast,
     settings,
 )
 
@@ -30,6 +31,7 @@ pages = [
     *jobs.urlpatterns,
     *people.urlpatterns,
     *quota.urlpatterns,
+    *quota_forecast.urlpatterns,
     *settings.urlpatterns,
 ]
 

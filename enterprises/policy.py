@@ -112,6 +112,33 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
             _("How long a message may still be replied to while the enterprise is over its scale."),
         ),
     ] = 48
+    forecast_days: Annotated[
+        int,
+        Field(ge=30, le=365),
+        Text(
+            Group.SCALE,
+            _("Forecast (days)"),
+            _("How far ahead the number of contacts is forecast."),
+        ),
+    ] = 180
+    forecast_least_days: Annotated[
+        int,
+        Field(ge=42, le=365),
+        Text(
+            Group.SCALE,
+            _("Forecast from (days of history)"),
+            _("With fewer days since the first contact nothing is forecast: a guess would pass for knowledge."),
+        ),
+    ] = 56
+    forecast_confidence: Annotated[
+        int,
+        Field(ge=50, le=99),
+        Text(
+            Group.SCALE,
+            _("Interval of the forecast (%)"),
+            _("In how many of 100 cases the number should lie within the interval that is shown."),
+        ),
+    ] = 90
     alert_thresholds: Annotated[
         tuple[Annotated[int, Field(ge=1, le=100)], ...],
         Text(

@@ -13,7 +13,7 @@ from common.rest import Body
 from enterprises.api.shapes import filters, page_of
 from enterprises.rest import TenantAPIView
 from enterprises.services import zone
-from quota import ledger, queries, rules, services
+from quota import forecast_api, ledger, queries, rules, services
 from quota.models import Alert, LedgerEntry, Package, TierPrice
 
 # --- Shapes -----------------------------------------------------------------------------------------------
@@ -318,4 +318,5 @@ urlpatterns = [
     path("quota/platform", PlatformView.as_view(), name="quota-platform"),
     path("quota/ledger", LedgerView.as_view(), name="quota-ledger"),
     path("quota/alerts", AlertsView.as_view(), name="quota-alerts"),
+    *forecast_api.urlpatterns,
 ]

@@ -20,10 +20,15 @@ from quota.models import LedgerEntry
 FILTERS = ("reason", "from", "to", "contact")
 
 
+def sees_all(actor: Actor) -> bool:
+    """Does the actor see every contact? Counts of contacts are for those who do (O5)."""
+    return actor.member is None or actor.member.role.scope == Role.Scope.ALL
+
+
 def require_whole_enterprise(actor: Actor, code: str) -> None:
     """Raise Forbidden unless the actor has the code and sees every contact: ledger and seats tell of all (O5)."""
     actor.require(code)
-    if actor.member is not None and actor.member.role.scope != Role.Scope.ALL:
+    if not sees_all(actor):
         raise Forbidden(_("Only those who see the whole enterprise may see this."), code="whole_enterprise_only")
 
 
@@ -91,25 +96,27 @@ class LedgerFilter:
 def served_by_day(days: int, now: datetime, zone: tzinfo) -> list[tuple[date, int]]:
     """How many were served at the end of each of the last `days` days; today as of `now`. Oldest first.
 
-    One look into the index for each day, however long the ledger is.
+    As the daily history has it (Q15); for the days since its last one, one look into the ledger's index each.
     """
     today = now.astimezone(zone).date()
     dates = [today - timedelta(days=back) for back in range(days - 1, -1, -1)]
     ends = [*(_midnight(day + timedelta(days=1), zone) for day in dates[:-1]), now + timedelta(microseconds=1)]
-    served = rows(
+    return rows(
         """
-        SELECT coalesce(newest.served_after, 0)
-        FROM unnest(%(ends)s::timestamptz[]) WITH ORDINALITY AS day (ends_at, nth)
+        SELECT day.day, coalesce(kept.served, newest.served_after, 0)
+        FROM unnest(%(dates)s::date[], %(ends)s::timestamptz[]) AS day (day, ends_at)
+        LEFT JOIN quota_historyday AS kept ON kept.enterprise_id = %(enterprise)s AND kept.day = day.day
         LEFT JOIN LATERAL (
             SELECT served_after FROM quota_ledgerentry
             WHERE enterprise_id = %(enterprise)s AND at < day.ends_at
             ORDER BY at DESC, number DESC LIMIT 1
-        ) AS newest ON true
-        ORDER BY day.nth
+        ) AS newest ON kept.day IS NULL AND day.day > (
+            SELECT coalesce(max(last.day), '-infinity') FROM quota_historyday AS last
+            WHERE last.enterprise_id = %(enterprise)s)
+        ORDER BY day.day
         """,
-        {"enterprise": current_enterprise_id(), "ends": ends},
+        {"enterprise": current_enterprise_id(), "dates": dates, "ends": ends},
     )
-    return [(day, value) for day, (value,) in zip(dates, served, strict=True)]
 
 
 def _moment(text: str, zone: tzinfo, days: int) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -142,6 +143,60 @@ class Alert(TenantModel):
     def line(self) -> Line:
         """What was crossed, as the rules know it."""
         return Line(AlertKind(self.kind), self.threshold, self.subject)
+
+
+class HistoryDay(TenantModel):
+    """A past day of the enterprise (Q15). Made by the nightly job from ledger and contacts; never by hand.
+
+    `arrived`: contacts who came that day, by the day on which they were added, so an import of old customers falls
+    on the days when they came; `lost`: those who left. What somebody decides (archiving, restoring) is in neither.
+    """
+
+    day = models.DateField()
+    served = models.IntegerField(help_text="At the end of the day.")
+    arrived = models.IntegerField()
+    lost = models.IntegerField()
+
+    class Meta(TenantModel.Meta):
+        ordering = ("day",)
+        constraints = (models.UniqueConstraint(fields=("enterprise_id", "day"), name="history_day_once"),)
+
+
+class TeamDay(TenantModel):
+    """How many contacts of a department's members were served at the end of a day; empty: of nobody's department.
+
+    The teams of a day add up to the enterprise's row. Outlives its department, so it keeps the id, not a key.
+    """
+
+    day = models.DateField()
+    department_id = models.UUIDField(null=True)
+    served = models.IntegerField()
+
+    class Meta(TenantModel.Meta):
+        ordering = ("day", "department_id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("enterprise_id", "day", "department_id"), nulls_distinct=False, name="team_day_once"
+            ),
+        )
+
+
+class Forecast(TenantModel):
+    """What the nightly job expects of the days to come (Q15); one row, made anew every night.
+
+    The arrays hold, for `as_of` and each day after it, how many more will be served at its end than the evening
+    before `as_of`: the expected number and the ends of the interval. Empty when there were too few data.
+    """
+
+    as_of = models.DateField()
+    computed_at = models.DateTimeField()
+    gain = ArrayField(models.FloatField(), default=list)
+    low = ArrayField(models.FloatField(), default=list)
+    high = ArrayField(models.FloatField(), default=list)
+    facts = models.JSONField(default=dict, help_text="What the expectation rests on, for those who ask.")
+
+    class Meta(TenantModel.Meta):
+        constraints = (models.UniqueConstraint("enterprise_id", name="forecast_one_per_enterprise"),)
 
 
 class TierPrice(models.Model):

@@ -37,3 +37,12 @@ def notify(context: JobContext) -> dict[str, Any]:
 def watch(enterprise: Enterprise) -> None:
     """Look at the alerts at once: the number served left the band in which nothing begins or ends."""
     services.review(enterprise)
+
+
+@job("quota.forecast", label=_("History and forecast of the scale"), window=daily)
+def forecast(context: JobContext) -> dict[str, Any]:
+    """Write down yesterday, or whatever is missing, and reckon from it what will come (Q15)."""
+    with context.step():
+        made = services.keep_history(context.enterprise)
+    with context.step():
+        return {"history": made, **services.refresh_forecast(context.enterprise)}

@@ -18,6 +18,7 @@ JOBS = (
     ("quota.expire", ":07", 40),
     ("quota.notify", ":17", 40),
     ("collaboration.settle_transfers", ":23", 20),
+    ("quota.forecast", "00:37", 60),
     ("contacts.grade", "02:11", 90),
     ("contacts.tag_inactive", "03:17", 60),
     ("contacts.index", "04:07", 60),

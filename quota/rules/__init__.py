@@ -6,11 +6,13 @@
 * May it do this now, and if not, why and what would help?         `decide`
 * What will the next expiry bring?                                 `lapse`
 * When is somebody to be alerted?                                  `usage`, `expiry`, `quiet_band`, `telling`
+* Where does growth lead, and when does the scale fill?            `enough`, `path`, `fill`
 
 Every interval includes its start and excludes its end. Datetimes are aware; new ones are in UTC.
 """
 
 from quota.rules.alerts import AlertKind, Line, expiry, quiet_band, telling, usage
+from quota.rules.forecast import LEAST_ARRIVALS, Fill, Point, enough, fill, path
 from quota.rules.packages import (
     CapacityWindow,
     Offer,
@@ -44,17 +46,20 @@ from quota.rules.restrictions import (
 )
 
 __all__ = [
+    "LEAST_ARRIVALS",
     "Action",
     "AlertKind",
     "Archive",
     "Buy",
     "CapacityWindow",
     "Decision",
+    "Fill",
     "Lapse",
     "Line",
     "Offer",
     "Package",
     "PackageKind",
+    "Point",
     "Position",
     "Refused",
     "Remedy",
@@ -66,10 +71,13 @@ __all__ = [
     "capacity_window",
     "check",
     "decide",
+    "enough",
     "expiry",
+    "fill",
     "lapse",
     "last_end",
     "package_end",
+    "path",
     "quiet_band",
     "remedies",
     "renewal",

@@ -64,7 +64,7 @@ def play(now: datetime, password: str, say: Callable[[str], None]) -> None:
         stage.load(moment, "contacts", f"客户名单_{day}.csv", CONTACT_COLUMNS, new)
         stage.load(moment, "purchases", f"订单_{day}.csv", PURCHASE_COLUMNS, orders)
         stage.load(moment, "interactions", f"会话记录_{day}.csv", INTERACTION_COLUMNS, talks)
-    stage.nightly(now, "contacts.grade", "contacts.tag_inactive", "quota.verify")
+    stage.nightly(now, "contacts.grade", "contacts.tag_inactive", "quota.verify", "quota.forecast")
 
 
 def _customer(random: Random, today: datetime) -> Customer:

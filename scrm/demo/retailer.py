@@ -365,7 +365,7 @@ class Story:
         """What happened in the last days, and the night's work."""
         self.say(f"{NAME}: the last days, grades, silence")
         self._load_history(self.now, self.today - timedelta(weeks=1), self.today)
-        self.stage.nightly(self.now, "contacts.grade", "contacts.tag_inactive", "quota.verify")
+        self.stage.nightly(self.now, "contacts.grade", "contacts.tag_inactive", "quota.verify", "quota.forecast")
 
 
 def _season(day: datetime) -> float:

@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from contacts.rules import Right
 from tests.permissions.table import Row
-from tests.permissions.world import World
+from tests.permissions.world import OURS, World
 
 
 def file(text: str, **more: str) -> Callable[[World], dict[str, Any]]:
@@ -82,6 +82,9 @@ API = [
     Row("PUT", "quota/platform", "quota.buy", body={"served": 5}),
     Row("GET", "quota/ledger", "quota.ledger"),
     Row("GET", "quota/alerts", "quota.view"),
+    Row("GET", "quota/forecast", "quota.view"),
+    # Counts of all teams: for those who see the whole enterprise.
+    Row("GET", "quota/history/teams", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
     # --- contacts
     Row("GET", "contacts", "contacts.view"),
     Row("POST", "contacts", "contacts.add", 201, {"external_userid": "wm-new", "name": "新客户"}),

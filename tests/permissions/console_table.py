@@ -122,6 +122,7 @@ CONSOLE = [
     Row("GET", "scale/packages/", "quota.view"),
     Row("POST", "scale/packages/", "quota.buy", SENT, {"tier": 5000, "kind": "purchase"}),
     Row("GET", "scale/ledger/", "quota.ledger"),
+    Row("GET", "scale/forecast/", "quota.view"),
     Row("GET", "enterprise/", "policy.manage"),
     Row("POST", "enterprise/", "policy.manage", SENT, {"name": "新名", "timezone": "Asia/Shanghai"}),
     Row("GET", "policy/", "policy.manage"),
