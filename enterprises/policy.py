@@ -12,9 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Self, get_args, get_origin
 
 from annotated_types import Ge, Le
-from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
-from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from common.choices import Choice
@@ -341,7 +340,7 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
     def from_overrides(cls, overrides: Mapping[str, Any]) -> Self:
         """The policy that differs from the default by `overrides` (JSON or form values).
 
-        Raises pydantic's `ValidationError`; `messages` makes it readable.
+        Raises pydantic's `ValidationError`; `policy_messages` makes it readable.
         """
         return cls.model_validate(dict(overrides))
 
@@ -382,34 +381,3 @@ def _unwrap(annotation: Any) -> tuple[Any, list[Any]]:
         return annotation, []
     plain, *extras = get_args(annotation)
     return plain, [constraint for extra in extras for constraint in extra.metadata]
-
-
-_INVALID = _("Enter a valid value.")
-_MESSAGES: dict[str, "StrPromise"] = {
-    "extra_forbidden": _("There is no such setting."),
-    "greater_than_equal": _("Must be at least {ge}."),
-    "less_than_equal": _("Must be at most {le}."),
-    "too_short": _("Choose at least {min_length}."),
-    "int_type": _("Enter a whole number."),
-    "int_parsing": _("Enter a whole number."),
-    "int_from_float": _("Enter a whole number."),
-    "decimal_type": _("Enter an amount."),
-    "decimal_parsing": _("Enter an amount."),
-    "finite_number": _("Enter an amount."),
-    "decimal_max_places": _("At most {decimal_places} decimal places."),
-    "enum": _("Choose one of the offered values."),
-    "free_order": _("Must be at least the scale without verification."),
-    "ascending": _("Must be ascending, each value once."),
-    "descending": _("Must be descending, each value once."),
-    "grade_order": _("Must be less than the amount for high value."),
-}
-
-
-def messages(error: ValidationError) -> dict[str, list["str | StrPromise"]]:
-    """A failed validation as {setting: [message]}, each message once; translated when shown."""
-    result: dict[str, dict[tuple[str, str], str | StrPromise]] = {}
-    for entry in error.errors(include_url=False):
-        kind, context = entry["type"], entry.get("ctx", {})
-        message = format_lazy(_MESSAGES.get(kind, _INVALID), **context)
-        result.setdefault(str(entry["loc"][0]), {})[kind, str(context)] = message
-    return {name: list(found.values()) for name, found in result.items()}

@@ -13,7 +13,8 @@ from common.tenancy import tenant
 from enterprises import audit, permissions
 from enterprises.actors import Actor
 from enterprises.models import Enterprise, Member, PolicyRecord, Role, User
-from enterprises.policy import Policy, messages
+from enterprises.policy import Policy
+from enterprises.policy_messages import messages
 from enterprises.signals import enterprise_changed
 
 

@@ -8,7 +8,8 @@ import pytest
 from django.utils import translation
 from pydantic import ValidationError
 
-from enterprises.policy import Policy, messages
+from enterprises.policy import Policy
+from enterprises.policy_messages import messages
 
 
 def refusals(**overrides: Any) -> dict[str, list[str]]:
