@@ -119,6 +119,10 @@ class ContactEdit(FormPage):
         for name in services.EDITABLE:
             if RIGHT_OF[name] not in rights:
                 del form.fields[name]
+        if "phones" in form.fields and not self.actor.may("contacts.phones"):
+            del form.fields["phones"]
+        elif "phones" in form.fields and data is None and contact.phones:
+            services.show_phones(self.actor, contact=contact)  # the form has them in full
         return form
 
     def save(self, contact: Contact, form: Any) -> None:

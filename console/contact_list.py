@@ -134,7 +134,9 @@ class ContactList(Page):
         return tags.values_list("pk", "group__name", "name")
 
     def _actions(self) -> list[BulkAction]:
-        return [
+        exports = self._address("exports", "contacts.export")
+        export = [BulkAction(gettext_lazy("Export"), exports, icon="download")] if exports else []
+        return export + [
             BulkAction(
                 action.label,
                 reverse("bulk", kwargs={"code": self.enterprise.code, "action": action.name}),

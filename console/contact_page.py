@@ -17,7 +17,7 @@ from console.base import Page
 from console.follow_up_forms import shown as shown_follow_up
 from contacts import access, agenda, queries
 from contacts.models import Contact, Follow, FollowTag, GroupChat, GroupMember, Purchase
-from contacts.rules import Grade, Kind, Right, Status
+from contacts.rules import Grade, Kind, Right, Status, masked_phone
 from enterprises import audit
 from enterprises.audit_actions import label as action_label
 from enterprises.rest import get_or_404
@@ -88,6 +88,10 @@ class ContactPage(OneContact):
         names = {row.tag_id: row.tag for row in worn.order_by("tag__group__position", "tag__position", "tag__name")}
         context: dict[str, Any] = {
             "tags": list(names.values()),
+            "masked_phones": [masked_phone(phone) for phone in contact.phones],
+            "may_phones": self.actor.may("contacts.phones"),
+            "may_privacy": Right.DELETE in self.rights
+            or (self.actor.may("contacts.export") and self.actor.may("contacts.phones")),
             "may_archive": Right.ARCHIVE in self.rights and contact.status == Status.ACTIVE,
             "may_restore": Right.ARCHIVE in self.rights and contact.status == Status.ARCHIVED,
         }

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 from common.errors import Text
 from console.templatetags.console import DASH, avatar, badge, money
 from contacts.models import FollowTag
+from contacts.rules import masked_phone
 
 COOKIE = "contact_columns"
 SHOWN_TAGS = 3
@@ -112,7 +113,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("person", gettext_lazy("Contact"), _person, "name", always=True),
     Column("remark", gettext_lazy("Remark"), _text("remark")),
     Column("company", gettext_lazy("Company"), _text("company")),
-    Column("phones", gettext_lazy("Phones"), lambda row, words: ", ".join(row.phones)),
+    Column("phones", gettext_lazy("Phones"), lambda row, words: ", ".join(map(masked_phone, row.phones))),
     Column("external_userid", gettext_lazy("External user id"), _text("external_userid")),
     Column("owner", gettext_lazy("Owner"), lambda row, words: row.owner_name or DASH),
     Column("tags", gettext_lazy("Tags"), _tags),

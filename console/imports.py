@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -159,12 +159,21 @@ class Exports(Page):
         return self.render({"runs": recent(self, EXPORT_JOB)})
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        asked = {name: values for name, values in request.GET.lists() if name not in self.NOT_FILTERS}
-        given = {name: values if len(values) > 1 else values[0] for name, values in asked.items() if any(values)}
-        extension = request.POST.get("format", "csv")
-        run = start_export(self.actor, filter=given, format=extension if extension in WRITERS else "csv")
+        """From here everybody; from a list its filter, in the address; from the bulk bar a selection, in the form."""
+        given = request.POST
+        extension = given.get("format", "xlsx")
+        chosen: dict[str, Any]
+        if "ids" in given and not given.get("all"):
+            chosen = {"ids": given.getlist("ids")}
+        else:
+            chosen = {"filter": self._filter(QueryDict(given["filter"]) if given.get("all") else request.GET)}
+        run = start_export(self.actor, **chosen, format=extension if extension in WRITERS else "csv")
         messages.success(request, _("The export has started. The file will be on this page."))
         return self.redirect(job_address(self, run))
+
+    def _filter(self, query: QueryDict) -> dict[str, Any]:
+        asked = {name: values for name, values in query.lists() if name not in self.NOT_FILTERS}
+        return {name: values if len(values) > 1 else values[0] for name, values in asked.items() if any(values)}
 
 
 def recent(page: Page, job: str) -> list[JobRun]:

@@ -21,7 +21,7 @@ from common.ids import parse_uuid
 from common.sql import dicts, row, rows
 from common.tenancy import current_enterprise_id
 from contacts.models import Contact, Follow, GroupChat, GroupMember, Interaction
-from contacts.rules import Kind
+from contacts.rules import MASKED_PHONE, Kind
 from enterprises.actors import Actor
 from enterprises.authority import members_in_range
 from enterprises.models import AdminRange, Member, Role
@@ -43,11 +43,15 @@ def _time(column: str) -> str:
     return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
+_MASKED = f"ARRAY(SELECT {MASKED_PHONE.format('phone')} FROM unnest(c.phones) AS phone)"  # noqa: S608
+
+
 # PostgreSQL writes the JSON: a page of contacts with all that belongs to them costs one statement and no loop.
-def _document(more: str = "") -> str:
+def _document(phones: bool, more: str = "") -> str:
+    numbers = "c.phones" if phones else _MASKED
     return f"""json_build_object(
     'id', c.id, 'external_userid', c.external_userid, 'unionid', c.unionid, 'name', c.name, 'remark', c.remark,
-    'kind', c.kind, 'company', c.company, 'phones', c.phones, 'status', c.status,
+    'kind', c.kind, 'company', c.company, 'phones', {numbers}, 'status', c.status,
     'owner', CASE WHEN o.id IS NOT NULL THEN json_build_object('id', o.id, 'name', o.name) END,
     'followers', COALESCE((
         SELECT json_agg(json_build_object(
@@ -77,22 +81,32 @@ def _document(more: str = "") -> str:
 
 
 _OWNERS = "LEFT JOIN enterprises_member o ON o.enterprise_id = c.enterprise_id AND o.id = c.owner_id"
-_ONE = f"""
-SELECT {_document(f", 'description', c.description, 'lost_at', {_time('c.lost_at')}")}
-FROM contacts_contact c {_OWNERS}
-WHERE c.enterprise_id = %(enterprise)s AND c.id = %(id)s
-"""  # noqa: S608 - nothing of it comes from outside
-_PAGE = f"""
-SELECT page.id, page.key, {_document()}
-FROM ({{source}}) AS page (id, key)
-JOIN contacts_contact c ON c.enterprise_id = %s AND c.id = page.id {_OWNERS}
-ORDER BY page.key {{direction}}, page.id {{direction}}
-"""  # noqa: S608
 
 
-def document(contact: Contact) -> orjson.Fragment:
-    """The contact as API.md shows it, ready JSON, with what lists do not carry."""
-    found = row(_ONE, {"enterprise": current_enterprise_id(), "id": contact.pk})
+@cache
+def _one(phones: bool) -> str:
+    more = f", 'description', c.description, 'lost_at', {_time('c.lost_at')}"
+    return f"""
+        SELECT {_document(phones, more)}
+        FROM contacts_contact c {_OWNERS}
+        WHERE c.enterprise_id = %(enterprise)s AND c.id = %(id)s
+        """  # noqa: S608 - nothing of it comes from outside
+
+
+@cache
+def _page(phones: bool) -> str:
+    return f"""
+        SELECT page.id, page.key, {_document(phones)}
+        FROM ({{source}}) AS page (id, key)
+        JOIN contacts_contact c ON c.enterprise_id = %s AND c.id = page.id {_OWNERS}
+        ORDER BY page.key {{direction}}, page.id {{direction}}
+        """  # noqa: S608
+
+
+def document(actor: Actor, contact: Contact) -> orjson.Fragment:
+    """The contact as API.md shows it, ready JSON, with what lists do not carry. Phones as the actor may see them."""
+    statement = _one(actor.may("contacts.phones"))
+    found = row(statement, {"enterprise": current_enterprise_id(), "id": contact.pk})
     assert found is not None
     return orjson.Fragment(found[0])
 
@@ -102,11 +116,13 @@ def _read(column: str) -> Callable[..., Any]:
     return namedtuple("Read", ("id", column, "document"))
 
 
-def documents(asked: paging.Keyset) -> tuple[paging.Page, list[orjson.Fragment]]:
+def documents(actor: Actor, asked: paging.Keyset) -> tuple[paging.Page, list[orjson.Fragment]]:
     """A page of contacts and their documents as API.md shows them, in one statement."""
     source, params = asked.rows.values_list("id", asked.column).query.sql_with_params()
     read = _read(asked.column)
-    statement = _PAGE.format(source=source, direction="DESC" if asked.descending else "ASC")
+    statement = _page(actor.may("contacts.phones")).format(
+        source=source, direction="DESC" if asked.descending else "ASC"
+    )
     page = asked.page([read(*one) for one in rows(statement, (*params, current_enterprise_id()))])
     return page, [orjson.Fragment(one.document) for one in page.rows]
 

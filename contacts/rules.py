@@ -46,6 +46,19 @@ def places(before: Status | None, after: Status | None) -> int:
     return (after is Status.ACTIVE) - (before is Status.ACTIVE)
 
 
+# --- Phone numbers ---------------------------------------------------------------------------------------
+
+# The SQL of `masked_phone`, of a text called {}.
+MASKED_PHONE = (
+    "CASE WHEN length({0}) >= 11 THEN left({0}, 3) || '****' || right({0}, 4) ELSE '****' || right({0}, 2) END"
+)
+
+
+def masked_phone(phone: str) -> str:
+    """What those see of a number who may not see phone numbers: enough to tell two apart, too little to call."""
+    return f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 11 else f"****{phone[-2:]}"
+
+
 # --- Interactions ----------------------------------------------------------------------------------------
 
 

@@ -33,7 +33,7 @@ class ContactView(TenantAPIView):
         """The contact's document; nothing (204) when it is out of the caller's sight by now."""
         if not Contact.objects.visible_to(self.actor).filter(pk=contact.pk).exists():
             return Response(status=204)
-        return etag(Response(queries.document(contact), status=status), contact.version)
+        return etag(Response(queries.document(self.actor, contact), status=status), contact.version)
 
     def read(self, body: type[shapes.Body], **options: Any) -> dict[str, Any]:
         """The checked body."""
@@ -60,7 +60,9 @@ class ContactsView(ContactView):
         params = {name: query.getlist(name) if len(query.getlist(name)) > 1 else query[name] for name in query}
         asked = {name: value for name, value in params.items() if name not in LIST_PARAMETERS}
         wanted = ContactFilter.from_params(asked, self.actor)
-        page, documents = queries.documents(self.keyset(wanted.listed(), orderings=ORDERINGS, default="-added_at"))
+        page, documents = queries.documents(
+            self.actor, self.keyset(wanted.listed(), orderings=ORDERINGS, default="-added_at")
+        )
         return self.cursor_list(page, documents, wanted.count)
 
     @extend_schema(
@@ -105,7 +107,7 @@ class OneContactView(ContactView):
     @extend_schema(responses=shapes.ContactDetailShape)
     def get(self, request: Request, pk: str) -> Response:
         contact = self.contact(pk)
-        return etag(Response(queries.document(contact)), contact.version)
+        return etag(Response(queries.document(self.actor, contact)), contact.version)
 
     @extend_schema(request=shapes.ContactEdit(partial=True), responses=shapes.ContactDetailShape)
     def patch(self, request: Request, pk: str) -> Response:

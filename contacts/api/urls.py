@@ -1,6 +1,6 @@
 """The routes of this room."""
 
-from contacts.api import bulk, contacts, files, follow_ups, groups, tags
+from contacts.api import bulk, contacts, files, follow_ups, groups, persons, tags
 
 # Bulk first: "bulk" is no contact's id.
 urlpatterns = [
@@ -9,5 +9,6 @@ urlpatterns = [
     *files.urlpatterns,
     *follow_ups.urlpatterns,
     *groups.urlpatterns,
+    *persons.urlpatterns,
     *tags.urlpatterns,
 ]

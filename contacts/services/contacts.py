@@ -11,7 +11,7 @@ from common import clock
 from common.errors import Conflict, Invalid, Stale
 from contacts import access
 from contacts.models import Contact
-from contacts.rules import Grade, GradeSource, Kind, Right, Status
+from contacts.rules import Grade, GradeSource, Kind, Right, Status, masked_phone
 from contacts.services import search_entries
 from contacts.services.grading import regrade
 from contacts.services.steps import (
@@ -106,7 +106,7 @@ def edit_contact(actor: Actor, *, contact: Contact, version: int | None = None, 
         contact.version += 1
         contact.save(update_fields=[*after, "version"])
         search_entries.index([contact.pk])
-        audit.record(actor, "contact.edited", contact, before=before, after=after)
+        audit.record(actor, "contact.edited", contact, before=_unsaid(before), after=_unsaid(after))
     return contact
 
 
@@ -195,9 +195,23 @@ def _checked(changes: dict[str, Any]) -> dict[str, Any]:
         errors["kind"] = [_("There is no such kind.")]
     if len(checked.get("phones", ())) > 10 or any(len(one) > 32 for one in checked.get("phones", ())):
         errors["phones"] = [_("At most ten phone numbers of 32 characters.")]
+    elif any("*" in one for one in checked.get("phones", ())):
+        errors["phones"] = [_("This number is masked. Leave it out, or write it in full.")]
     if errors:
         raise Invalid(errors)
     return checked
+
+
+def show_phones(actor: Actor, *, contact: Contact) -> list[str]:
+    """The phone numbers in full, for whoever may see them; who looked is in the audit trail."""
+    actor.require("contacts.phones")
+    audit.record(actor, "contact.phones_shown", contact, after={"numbers": len(contact.phones)})
+    return contact.phones
+
+
+def _unsaid(values: dict[str, Any]) -> dict[str, Any]:
+    """For the audit trail, which people read who may not see phone numbers."""
+    return {name: [masked_phone(one) for one in value] if name == "phones" else value for name, value in values.items()}
 
 
 def phones(given: Sequence[str]) -> list[str]:

@@ -1,21 +1,23 @@
 """Exports of contact lists (C12): any filter, CSV or XLSX, with memory that does not grow."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import IO, Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from common import clock
 from common.errors import Invalid
+from common.ids import uuid7
 from common.sql import rows
 from common.tenancy import current_enterprise_id
 from contacts.files.writers import WRITERS, open_writer
 from contacts.filters import ContactFilter
-from contacts.models import Contact
-from contacts.rules import Activity, Grade, Status
+from contacts.models import BulkItem, Contact
+from contacts.rules import Activity, Grade, Status, masked_phone
+from contacts.services.bulk.selection import Selection, fix
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Member
@@ -45,13 +47,27 @@ COLUMNS = (
 )
 
 
-def start_export(actor: Actor, *, filter: Mapping[str, Any], format: str = "csv") -> JobRun:
-    """Queue the export of what the actor sees through a filter; the file is the job's report."""
+def start_export(
+    actor: Actor,
+    *,
+    ids: Sequence[Any] | None = None,
+    filter: Mapping[str, Any] | None = None,
+    format: str = "csv",
+) -> JobRun:
+    """Queue the export of contacts chosen by ids (≤ 10 000) or by a filter, as far as the actor sees them.
+
+    The file is the job's report. Phone numbers are masked for those who may not see them.
+    """
     actor.require("contacts.export")
     if format not in WRITERS:
         raise Invalid({"format": [gettext_lazy("Choose csv or xlsx.")]})
-    asked = ContactFilter.from_params(filter, actor)
-    return jobs.enqueue(actor, name=JOB, params={"filter": asked.params, "format": format})
+    selection = Selection.of(actor, ids=ids, filter=filter)
+    run_id = uuid7()
+    chosen = {"filter": selection.filter} if selection.ids is None else {"ids": len(selection.ids)}
+    run = jobs.enqueue(actor, name=JOB, params={**chosen, "format": format}, run_id=run_id)
+    if selection.ids is not None:
+        fix(actor, run_id, selection)
+    return run
 
 
 def write_export(context: JobContext) -> dict[str, Any]:
@@ -60,8 +76,7 @@ def write_export(context: JobContext) -> dict[str, Any]:
     day = clock.now().astimezone(zone(context.enterprise))
     name = _("contacts") + f"-{day:%Y%m%d-%H%M}.{extension}"
     with context.report(name) as stream, context.step():
-        asked = ContactFilter.from_params(context.params["filter"], context.actor)
-        count = _write(context, asked.queryset().order_by("added_at", "id"), stream, extension)
+        count = _write(context, _chosen(context).order_by("added_at", "id"), stream, extension)
         context.done = context.total = count
         audit.record(
             context.actor,
@@ -69,9 +84,17 @@ def write_export(context: JobContext) -> dict[str, Any]:
             subject_type="job",
             subject_id=context.run_id,
             subject_label=name,
-            after={"filter": asked.params, "format": extension, "contacts": count},
+            after={**context.params, "contacts": count, "phones": context.actor.may("contacts.phones")},
         )
     return {"rows": count}
+
+
+def _chosen(context: JobContext) -> QuerySet[Contact]:
+    """What the actor sees now of what was asked for."""
+    if "filter" in context.params:
+        return ContactFilter.from_params(context.params["filter"], context.actor).queryset()
+    named = BulkItem.objects.filter(job_id=context.run_id, contact_id=OuterRef("pk"))
+    return Contact.objects.visible_to(context.actor).filter(Exists(named))
 
 
 def _write(context: JobContext, contacts: QuerySet[Contact], stream: IO[bytes], extension: str) -> int:
@@ -81,7 +104,7 @@ def _write(context: JobContext, contacts: QuerySet[Contact], stream: IO[bytes], 
     with open_writer(extension, stream, zone=zone(context.enterprise)) as writer:
         writer.write_header(_header())
         while chunk := list(islice(found, CHUNK)):
-            writer.write_rows(_cells(chunk))
+            writer.write_rows(_cells(chunk, phones=context.actor.may("contacts.phones")))
             written += len(chunk)
             context.progress(written)
     return written
@@ -109,13 +132,14 @@ def _header() -> list[str]:
     ]
 
 
-def _cells(chunk: list[tuple[Any, ...]]) -> Iterator[list[Any]]:
+def _cells(chunk: list[tuple[Any, ...]], *, phones: bool) -> Iterator[list[Any]]:
     owners = dict(Member.objects.filter(pk__in={row[8] for row in chunk if row[8]}).values_list("pk", "userid"))
     tags = _tags([row[0] for row in chunk])
     kinds = dict(Contact.Kind.choices)
     for row in chunk:
         cells = list(row[1:])
         cells[3] = kinds[cells[3]]
+        cells[5] = cells[5] if phones else [masked_phone(phone) for phone in cells[5]]
         cells[6] = Status(cells[6]).label
         cells[7] = owners.get(cells[7], "")
         cells[8] = Grade(cells[8]).label

@@ -1,6 +1,9 @@
 """Deleting for good (C8): only what takes no place; the ledger and the audit trail outlive it."""
 
-from common.sql import rows
+from uuid import UUID
+
+from common.sql import execute, rows
+from common.tenancy import current_enterprise_id
 from contacts.services import attachments
 from contacts.services.bulk.batch import DONE, Batch
 
@@ -16,6 +19,20 @@ BELONGINGS = [
     "contacts_interaction",
     "contacts_purchase",
 ]
+
+
+# Their rows go first, and what they hold once that is committed.
+FILES = "contacts_followupfile"
+
+
+def delete_one(contact_id: UUID) -> None:
+    """The same as `delete`, for one contact."""
+    params = {"enterprise": current_enterprise_id(), "contact": contact_id}
+    files = f"DELETE FROM {FILES} WHERE enterprise_id = %(enterprise)s AND contact_id = %(contact)s"
+    attachments.erase_later([attachments.place_of(*one) for one in rows(f"{files} RETURNING id, extension", params)])
+    for table in BELONGINGS:
+        execute(f"DELETE FROM {table} WHERE enterprise_id = %(enterprise)s AND contact_id = %(contact)s", params)
+    execute("DELETE FROM contacts_contact WHERE enterprise_id = %(enterprise)s AND id = %(contact)s", params)
 
 
 def delete(batch: Batch) -> None:
@@ -39,10 +56,9 @@ def delete(batch: Batch) -> None:
 
 
 def _delete_files(batch: Batch) -> None:
-    """The files of follow-ups: their rows now, what they hold once that is committed."""
     gone = rows(
         f"""
-        DELETE FROM contacts_followupfile AS file USING contacts_bulkitem AS item
+        DELETE FROM {FILES} AS file USING contacts_bulkitem AS item
         WHERE {DONE} AND file.enterprise_id = item.enterprise_id AND file.contact_id = item.contact_id
         RETURNING file.id, file.extension
         """,

@@ -1,0 +1,141 @@
+"""Data protection: everything about one person as a file, and nothing about them any more.
+
+What belongs to a contact is what deleting takes along (`bulk.removal.BELONGINGS`, to which rooms above add theirs), so
+both are complete by the same list. What must stay of an erased person is the ledger, whose rows add up to the number
+served, and the audit trail, which says that something was done; both without a name and without what was written.
+"""
+
+from collections.abc import Iterator
+from typing import IO, Any
+from uuid import UUID
+
+import orjson
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import Invalid, NotFound
+from common.sql import execute, rows
+from common.tenancy import current_enterprise_id
+from contacts import access
+from contacts.models import Contact
+from contacts.rules import Right, Status
+from contacts.services.bulk.removal import BELONGINGS, FILES, delete_one
+from contacts.services.steps import place
+from enterprises import audit
+from enterprises.actors import Actor
+from jobs import services as jobs
+from jobs.models import JobRun
+from jobs.runner import JobContext
+from quota import services as quota
+
+EXPORT_JOB = "contacts.export_person"
+ERASE_JOB = "contacts.erase_person"
+CHUNK = 1000
+
+# What is made of the person's data, and says nothing more of them than that does.
+DERIVED = frozenset({"contacts_searchentry"})
+# What other tables say of the contact, whom no key leads to.
+TRACES = {
+    "quota_ledgerentry": "contact_id = %(contact)s",
+    "enterprises_auditentry": "subject_id = %(contact)s AND subject_type = 'contact'",
+}
+
+
+def start_export(actor: Actor, *, contact: Contact) -> JobRun:
+    """Queue the export of everything that is kept about a person: a JSON file, the job's report."""
+    actor.require("contacts.export")
+    actor.require("contacts.phones")
+    access.require(actor, contact, Right.SEE)
+    return jobs.enqueue(actor, name=EXPORT_JOB, params={"contact": str(contact.pk)})
+
+
+def write_export(context: JobContext) -> dict[str, Any]:
+    """The job: one snapshot, table by table, row by row."""
+    with context.report(f"{context.params['contact']}.json") as stream, context.step():
+        contact = _contact(context)
+        params = {"enterprise": current_enterprise_id(), "contact": contact.pk}
+        kept = {"contacts_contact": "id = %(contact)s"}
+        kept |= {table: "contact_id = %(contact)s" for table in (*BELONGINGS, FILES) if table not in DERIVED}
+        counts = {}
+        stream.write(b"{")
+        for number, (table, condition) in enumerate({**kept, **TRACES}.items()):
+            stream.write(b"," if number else b"")
+            stream.write(orjson.dumps(table) + b":[")
+            counts[table] = _copy(stream, _rows(table, condition, params))
+            stream.write(b"]")
+            context.progress(sum(counts.values()))
+        stream.write(b"}")
+        context.done = context.total = sum(counts.values())
+        audit.record(context.actor, "contact.person_exported", contact, after={"rows": context.done})
+    return {"rows": context.done}
+
+
+def start_erasure(actor: Actor, *, contact: Contact, confirm: str) -> JobRun:
+    """Queue the erasure of a person. It cannot be undone, so `confirm` must be the contact's name as it is written."""
+    access.require(actor, contact, Right.DELETE)
+    if confirm.strip() != contact.name:
+        raise Invalid({"confirm": [_("Type the name of the contact exactly as it is written.")]})
+    return jobs.enqueue(actor, name=ERASE_JOB, params={"contact": str(contact.pk)})
+
+
+def erase(context: JobContext) -> dict[str, Any]:
+    """The job: deletes the person with all that belongs to them, gives the place back, takes the name off traces."""
+    with context.step():
+        contact = Contact.objects.select_for_update().get(pk=_contact(context).pk)
+        access.require(context.actor, contact, Right.DELETE)
+        served = contact.status == Status.ACTIVE
+        delete_one(contact.pk)
+        if served:
+            quota.release(context.actor, places=[place(contact)], reason=quota.Reason.DELETED)
+        params = {"enterprise": current_enterprise_id(), "contact": contact.pk}
+        execute(
+            """
+            UPDATE quota_ledgerentry SET contact_label = ''
+            WHERE enterprise_id = %(enterprise)s AND contact_id = %(contact)s
+            """,
+            params,
+        )
+        execute(
+            """
+            UPDATE enterprises_auditentry SET subject_label = '', before = '{}', after = '{}'
+            WHERE enterprise_id = %(enterprise)s AND subject_id = %(contact)s AND subject_type = 'contact'
+            """,
+            params,
+        )
+        audit.record(
+            context.actor, "contact.erased", subject_type="contact", subject_id=contact.pk, after={"served": served}
+        )
+        context.done = context.total = 1
+    return {"erased": 1, "freed": int(served)}
+
+
+def _contact(context: JobContext) -> Contact:
+    """The contact, if it (still) exists for whoever asked."""
+    contact = Contact.objects.visible_to(context.actor).filter(pk=UUID(context.params["contact"])).first()
+    if contact is None:
+        raise NotFound()
+    return contact
+
+
+def _rows(table: str, condition: str, params: dict[str, Any]) -> Iterator[str]:
+    """The rows of a table as JSON, a chunk at a time in the order of their ids."""
+    after = UUID(int=0)
+    while True:
+        found = rows(
+            f"""
+            SELECT id, (to_jsonb(kept) - 'enterprise_id')::text FROM {table} AS kept
+            WHERE enterprise_id = %(enterprise)s AND {condition} AND id > %(after)s ORDER BY id LIMIT %(chunk)s
+            """,  # noqa: S608 - names of ours
+            {**params, "after": after, "chunk": CHUNK},
+        )
+        yield from (text for _id, text in found)
+        if len(found) < CHUNK:
+            return
+        after = found[-1][0]
+
+
+def _copy(stream: IO[bytes], found: Iterator[str]) -> int:
+    count = 0
+    for count, text in enumerate(found, 1):
+        stream.write(b"," if count > 1 else b"")
+        stream.write(text.encode())
+    return count
