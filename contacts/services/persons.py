@@ -80,7 +80,7 @@ def start_erasure(actor: Actor, *, contact: Contact, confirm: str) -> JobRun:
 def erase(context: JobContext) -> dict[str, Any]:
     """The job: deletes the person with all that belongs to them, gives the place back, takes the name off traces."""
     with context.step():
-        contact = Contact.objects.select_for_update().get(pk=_contact(context).pk)
+        contact = Contact.objects.select_for_update(no_key=False).get(pk=_contact(context).pk)
         access.require(context.actor, contact, Right.DELETE)
         served = contact.status == Status.ACTIVE
         delete_one(contact.pk)

@@ -13,7 +13,7 @@ from common.tenancy import tenant
 from contacts.models import BulkItem, Contact, Follow, FollowTag, Interaction, Purchase, Tag, TagGroup
 from contacts.services import bulk
 from contacts.services.bulk import work
-from contacts.services.bulk.removal import BELONGINGS
+from contacts.services.bulk.removal import BELONGINGS, FILES
 from enterprises.actors import Actor
 from enterprises.models import AuditEntry, Department, Member
 from enterprises.services import GRADED_ADMIN
@@ -246,7 +246,7 @@ def test_c8_everything_that_belongs_to_a_contact_is_deleted_with_it():
         for field in model._meta.local_fields
         if field.is_relation and field.remote_field.model is Contact
     }
-    assert referring == set(BELONGINGS)
+    assert referring == {*BELONGINGS, FILES}
 
 
 def test_o4_o5_nobody_touches_what_they_do_not_see(enterprise, other_enterprise, admin):

@@ -21,7 +21,7 @@ BELONGINGS = [
 ]
 
 
-# Their rows go first, and what they hold once that is committed.
+# Files of follow-ups: their rows go first, and what they hold once that is committed.
 FILES = "contacts_followupfile"
 
 
