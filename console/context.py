@@ -60,7 +60,7 @@ SELECT account.served, account.capacity, account.capacity_since, account.capacit
          WHERE enterprise_id = account.enterprise_id AND state IN ('queued', 'running')
            AND (%(all_jobs)s OR member_id = %(member)s)),
        (SELECT count(*) FROM (SELECT 1 FROM jobs_notification
-         WHERE enterprise_id = account.enterprise_id AND member_id = %(member)s AND read_at IS NULL
+         WHERE enterprise_id = account.enterprise_id AND member_id = %(member)s AND read_at IS NULL AND bell
          LIMIT 100) AS unread),
        (SELECT json_agg(json_build_array(code, name) ORDER BY name) FROM memberships_of(%(user)s))
   FROM quota_account AS account

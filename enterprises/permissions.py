@@ -44,6 +44,7 @@ PERMISSIONS: dict[str, Permission] = {
         Permission("members.manage", _("Manage members and departments"), _SETTINGS),
         Permission("roles.manage", _("Manage roles"), _SETTINGS),
         Permission("policy.manage", _("Change the policy"), _SETTINGS),
+        Permission("webhooks.manage", _("Manage alerts and webhooks"), _SETTINGS),
         Permission("audit.view", _("See the audit trail"), _SETTINGS),
         Permission("jobs.view_all", _("See everybody's jobs"), _SETTINGS),
     )
@@ -53,7 +54,7 @@ ALL = tuple(PERMISSIONS)
 GRADED_ADMIN = tuple(
     code
     for code in ALL
-    if not code.startswith(("roles.", "policy.", "jobs.", "members.manage", "quota.buy", "quota.ledger"))
+    if not code.startswith(("roles.", "policy.", "webhooks.", "jobs.", "members.manage", "quota.buy", "quota.ledger"))
 )
 STAFF = (
     "contacts.view",

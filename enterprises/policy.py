@@ -163,6 +163,23 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
             _("How many days before a package ends admins are alerted, descending."),
         ),
     ] = (90, 30, 7, 1)
+    webhook_overlap_hours: Annotated[
+        int,
+        Field(ge=1, le=720),
+        Text(
+            Group.ALERTS,
+            _("Old secret of a webhook (hours)"),
+            _("How long the old secret of a webhook signs beside the new one after it was changed."),
+        ),
+    ] = 24
+    delivery_days: Annotated[
+        Days,
+        Text(
+            Group.ALERTS,
+            _("Keep the delivery log (days)"),
+            _("How long it can be seen which mails and webhook calls went out, and what came of them."),
+        ),
+    ] = 30
     inactive_days: Annotated[
         Days,
         Text(

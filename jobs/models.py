@@ -1,7 +1,8 @@
-"""Job runs and notifications."""
+"""Job runs, notifications, and what goes out: mails and webhooks."""
 
 from typing import TYPE_CHECKING, Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -96,12 +97,16 @@ class JobRun(TenantModel):
 
 
 class Notification(TenantModel):
-    """Something a member should know; its text is made from `kind` and `data` in the reader's language."""
+    """Something a member should know; its text is made from `kind` and `data` in the reader's language.
+
+    The row stands whatever the member chose, so that `key` tells everybody once; `bell`: it is shown in the console.
+    """
 
     member = TenantForeignKey("enterprises.Member", related_name="+")
     kind = models.CharField(max_length=64)
     data = models.JSONField(default=dict)
     key = models.CharField(max_length=128)
+    bell = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=clock.now)
     read_at = models.DateTimeField(null=True)
 
@@ -109,3 +114,89 @@ class Notification(TenantModel):
         ordering = ("-created_at", "-id")
         constraints = (models.UniqueConstraint(fields=("enterprise_id", "member", "key"), name="notification_once"),)
         indexes = (models.Index(fields=("enterprise_id", "member", "-created_at", "-id"), name="notification_time"),)
+
+
+class NotificationPreference(TenantModel):
+    """How a member wants to be told of one kind, where that differs from the kind's own default."""
+
+    member = TenantForeignKey("enterprises.Member", related_name="+")
+    kind = models.CharField(max_length=64)
+    bell = models.BooleanField()
+    mail = models.BooleanField()
+
+    class Meta(TenantModel.Meta):
+        constraints = (models.UniqueConstraint(fields=("enterprise_id", "member", "kind"), name="preference_once"),)
+
+
+class Webhook(TenantModel):
+    """An address that gets the enterprise's events, signed.
+
+    The secret is not kept: it follows from the program's SECRET_KEY, the row's id and `secret_number`. After a
+    rotation the one before signs as well, until `previous_until`.
+    """
+
+    name = models.CharField(_("name"), max_length=64)
+    url = models.CharField(_("address"), max_length=500)
+    events = ArrayField(models.CharField(max_length=64), verbose_name=_("events"), default=list, blank=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    secret_number = models.PositiveIntegerField(default=1)
+    previous_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta(TenantModel.Meta):
+        ordering = ("name", "id")
+        constraints = (models.UniqueConstraint(fields=("enterprise_id", "name"), name="webhook_name"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Delivery(TenantModel):
+    """A mail or a webhook call that is to go out, and every attempt at it (DESIGN.md 5).
+
+    `due_at` is also the lease: who takes a row moves it ahead, so that of a worker that died the next one takes it.
+    Like `claim` it is real time, whatever the clock says. `tries` counts since the last time somebody asked for it.
+    """
+
+    class Channel(models.TextChoices):
+        MAIL = "mail", _("E-mail")
+        WEBHOOK = "webhook", _("Webhook")
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        DELIVERED = "delivered", _("Delivered")
+        FAILED = "failed", _("Given up")
+        CANCELLED = "cancelled", _("Dropped")
+
+    channel = models.CharField(max_length=16, choices=Channel)
+    notification = TenantForeignKey(Notification, models.CASCADE, null=True, related_name="+")
+    webhook = TenantForeignKey(Webhook, models.CASCADE, null=True, related_name="deliveries")
+    event = models.CharField(max_length=64)
+    key = models.CharField(max_length=128)
+    payload = models.JSONField(default=dict)
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    due_at = models.DateTimeField(default=clock.real)
+    claim = models.UUIDField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    attempts = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=clock.now)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        ordering = ("-created_at", "-id")
+        constraints = (
+            models.UniqueConstraint(fields=("enterprise_id", "webhook", "key"), name="delivery_event_once"),
+            models.UniqueConstraint(fields=("enterprise_id", "notification"), name="delivery_mail_once"),
+            models.CheckConstraint(
+                condition=models.Q(channel="mail", notification__isnull=False, webhook=None)
+                | models.Q(channel="webhook", notification=None, webhook__isnull=False),
+                name="delivery_of_one",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("enterprise_id", "due_at", "id"), condition=models.Q(state="waiting"), name="delivery_due"
+            ),
+            models.Index(fields=("enterprise_id", "webhook", "-created_at", "-id"), name="delivery_log"),
+        )

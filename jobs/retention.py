@@ -18,7 +18,7 @@ from common.tenancy import current_enterprise_id
 from enterprises import idempotency
 from enterprises.services import policy
 from jobs import files, registry
-from jobs.models import JobRun, Notification
+from jobs.models import Delivery, JobRun, Notification
 from jobs.runner import JobContext
 
 CHUNK = 200
@@ -41,6 +41,7 @@ def clean_up(context: JobContext) -> dict[str, int]:
     removed = {
         "files": _in_steps(context, lambda: _remove_files(files_before)),
         "runs": _in_steps(context, lambda: _remove_runs(ended)),
+        "deliveries": _in_steps(context, lambda: _remove_deliveries(now - timedelta(days=days.delivery_days))),
         "notifications": _in_steps(context, lambda: _remove_notifications(runs_before)),
         "idempotency_keys": keys,
     }
@@ -84,9 +85,18 @@ def _call(hooks: list[Callable[[list[UUID]], object]], run_ids: list[UUID]) -> N
         hook(run_ids)
 
 
+def _remove_deliveries(before: datetime) -> int:
+    """The log of what went out; what still waits is younger than its last try."""
+    old = Delivery.objects.exclude(state=Delivery.State.WAITING).filter(created_at__lt=before)
+    ids = list(old.order_by("created_at", "id").values_list("pk", flat=True)[:CHUNK])
+    return Delivery.objects.filter(pk__in=ids).delete()[0]
+
+
 def _remove_notifications(before: datetime) -> int:
     old = Notification.objects.filter(created_at__lt=before).order_by("created_at", "id")
-    return Notification.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:CHUNK])).delete()[0]
+    ids = list(old.values_list("pk", flat=True)[:CHUNK])
+    Delivery.objects.filter(notification__in=ids).delete()
+    return Notification.objects.filter(pk__in=ids).delete()[0]
 
 
 def _remove_orphans() -> int:

@@ -14,6 +14,7 @@ from enterprises.models import Enterprise
 from jobs import lease, retention, runner, schedule
 from jobs.registry import daily, job
 from jobs.runner import JobContext
+from jobs.sending import outbox, worker
 
 
 def active_enterprises() -> QuerySet[Enterprise]:
@@ -60,10 +61,19 @@ def fan_out_waiting(name: str) -> None:
 
 @shared_task(name="jobs.sweep")
 def sweep() -> None:
-    """Find lost work: runs that no worker fetched, and runs whose worker died."""
+    """Find lost work: runs that no worker fetched, runs whose worker died, and what is due to go out."""
     for enterprise_id, run_id in lease.stale_runs():
         if lease.take_back(enterprise_id, run_id):
             run_job.delay(str(enterprise_id), str(run_id))
+    for enterprise_id in outbox.enterprises_waiting():
+        deliver.delay(str(enterprise_id))
+
+
+@shared_task(name="jobs.deliver")
+def deliver(enterprise_id: str) -> None:
+    """Send the mails and webhook calls of one enterprise that are due."""
+    if worker.deliver(UUID(enterprise_id)):
+        deliver.delay(enterprise_id)
 
 
 @job("jobs.clean_up", label=_("Delete old files and jobs"), window=daily)

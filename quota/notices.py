@@ -1,56 +1,65 @@
 """What the scale tells the super admins, each thing once."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from enterprises.models import Member
-from enterprises.services import SUPER_ADMIN
-from jobs.notifications import declare, notify
+from jobs.notifications import declare, notify, super_admins
 from quota import rules
 from quota.models import Account, Alert, Package
+
+_ALERT = {"mail": True, "event": True, "admins": True}
 
 declare(
     "quota.threshold",
     _("%(percent)s%% of the scale is used: %(served)s of %(capacity)s contacts."),
     lambda _data: "scale/",
+    label=_("A threshold of the scale is reached"),
+    **_ALERT,
 )
 declare(
     "quota.expiring",
     _("Days left: %(days)s. Then the scale falls to %(capacity)s unless you renew; %(served)s contacts are served."),
     lambda _data: "scale/packages/",
+    label=_("The package ends soon"),
+    **_ALERT,
 )
 declare(
     "quota.expired",
     _("The package of %(tier)s has ended. The scale is now %(capacity)s; %(served)s contacts are served."),
     lambda _data: "scale/",
+    label=_("A package has ended"),
+    **_ALERT,
 )
 declare(
     "quota.at_capacity",
     _("The scale of %(capacity)s is full: no contact can be added until one is archived or a package is bought."),
     lambda _data: "scale/",
+    label=_("The scale is full"),
+    **_ALERT,
 )
 declare(
     "quota.over",
     _("%(served)s contacts are served, more than the scale of %(capacity)s: reach and management are stopped."),
     lambda _data: "scale/",
+    label=_("The scale is exceeded"),
+    **_ALERT,
 )
 declare(
     "quota.fits_again",
     _("The contacts fit the scale again: %(served)s of %(capacity)s. Reach and management are possible."),
     lambda _data: "scale/",
+    label=_("The contacts fit the scale again"),
+    **_ALERT,
 )
 declare(
     "quota.differs",
     _("The ledger says %(ledger)s, the counter %(counter)s, counted are %(contacts)s contacts. We look into it."),
     lambda _data: "scale/ledger/",
+    label=_("Ledger, counter and contacts differ"),
+    mail=True,
+    admins=True,
 )
-
-
-def super_admins() -> Iterable[Member]:
-    """Those who are told."""
-    return Member.objects.filter(role__builtin=SUPER_ADMIN, status=Member.Status.ACTIVE).order_by("id")
 
 
 def package_expired(package: Package, account: Account) -> None:

@@ -1,5 +1,6 @@
 """Django settings, all from the environment (docs/operations.md lists every variable)."""
 
+import ipaddress
 import os
 import secrets
 import sys
@@ -190,7 +191,11 @@ ANONYMOUS_USER_NAME = None
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=15)
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="SCRM <no-reply@localhost>")
+
+# --- Webhooks: private networks that they may reach, such as 10.20.0.0/16; none unless the operator says so -----
+WEBHOOK_NETWORKS = [ipaddress.ip_network(network) for network in env.list("WEBHOOK_NETWORKS", default=[])]
 
 # --- Language, time -----------------------------------------------------------------------------------------
 LANGUAGE_CODE = "zh-hans"

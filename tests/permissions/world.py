@@ -22,6 +22,7 @@ from enterprises.actors import Actor
 from enterprises.models import Department, Enterprise, Member, Role
 from enterprises.services import GRADED_ADMIN, STAFF, builtin_role
 from enterprises.services.members import resign_member
+from jobs import services
 from jobs.models import JobRun, Notification
 from tests import factories
 
@@ -122,6 +123,8 @@ def _enterprise(name: str) -> World:
             member=admin.member, kind="job.done", key="k", data={"run": runs["job"].pk.hex}
         )
         leaver, giver = factories.member(department=south), factories.member(department=south)
+        webhook, _secret = services.create_webhook(admin, name="ERP", url="https://hooks.example.com/")
+        delivery = services.test_webhook(admin, webhook=webhook)
         newcomer = factories.member(department=south)
         for one in (leaver, giver):
             factories.contact(Actor.of(firm, one, "api"))
@@ -159,6 +162,8 @@ def _enterprise(name: str) -> World:
             "stopped": stopped.pk,
             "handed": handed.items.get().pk,
             "inheritance_rule": rule.pk,
+            "webhook": webhook.pk,
+            "delivery": delivery.pk,
             **{kind: run.pk for kind, run in runs.items()},
         }
     world.people = {who: _persona(firm, member) for who, member in people.items()}

@@ -293,13 +293,15 @@ def test_x2_definer_functions_are_few_and_pinned():
 
 # memberships_of: where a person belongs, for the log-in.
 # stale_job_runs: which runs nobody looks after; enterprises_due: which enterprises have no run in a window;
-# enterprises_with_reminders: which enterprises have somebody to remind. Ids only.
+# enterprises_with_reminders: which enterprises have somebody to remind; enterprises_with_deliveries: which have
+# something to send. Ids only.
 # contacts_found: ids of contacts of the enterprise in scope; attacked in tests/contacts/test_search.py.
 ALLOWED_DEFINERS = {
     "contacts_found",
     "memberships_of",
     "stale_job_runs",
     "enterprises_due",
+    "enterprises_with_deliveries",
     "enterprises_with_reminders",
 }
 
@@ -307,10 +309,12 @@ ALLOWED_DEFINERS = {
 def test_x2_the_definer_functions_of_jobs_tell_ids_and_nothing_else(mine, theirs):
     returned = raw(
         "SELECT proname::text, pg_get_function_result(oid) FROM pg_proc"
-        " WHERE proname IN ('stale_job_runs', 'enterprises_due', 'enterprises_with_reminders') ORDER BY proname"
+        " WHERE proname IN ('stale_job_runs', 'enterprises_due', 'enterprises_with_deliveries', 'enterprises_with_reminders')"
+        " ORDER BY proname"
     )
     assert returned == [
         ("enterprises_due", "SETOF uuid"),
+        ("enterprises_with_deliveries", "SETOF uuid"),
         ("enterprises_with_reminders", "SETOF uuid"),
         ("stale_job_runs", "TABLE(enterprise_id uuid, run_id uuid)"),
     ]
@@ -322,7 +326,9 @@ def test_x2_the_definer_functions_of_jobs_tell_ids_and_nothing_else(mine, theirs
     assert raw("SELECT enterprises_due(%s, 'k', %s, 1, %s, 9)", "x' OR true --", "' OR true --", uuid7()) == []
 
 
-@pytest.mark.parametrize("name", ["stale_job_runs", "enterprises_due", "enterprises_with_reminders"])
+@pytest.mark.parametrize(
+    "name", ["stale_job_runs", "enterprises_due", "enterprises_with_deliveries", "enterprises_with_reminders"]
+)
 def test_x2_definer_functions_of_jobs_are_for_the_program_alone(db, name):
     [acl] = raw("SELECT proacl::text FROM pg_proc WHERE proname = %s", name)
     assert "=X/" not in acl[0].replace("scrm_app=X/", "").replace("scrm_owner=X/", "")

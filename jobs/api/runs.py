@@ -1,4 +1,4 @@
-"""REST: jobs and notifications."""
+"""REST: jobs."""
 
 from typing import Any
 from uuid import UUID
@@ -16,8 +16,8 @@ from rest_framework.reverse import reverse
 from common.errors import Invalid
 from enterprises.api.shapes import filters, page_of
 from enterprises.rest import TenantAPIView, get_or_404
-from jobs import files, notifications, registry, services
-from jobs.models import JobRun, Notification
+from jobs import files, registry, services
+from jobs.models import JobRun
 
 
 class JobShape(serializers.Serializer):
@@ -42,19 +42,6 @@ class JobReference(serializers.Serializer):
     """Work was queued."""
 
     job = serializers.UUIDField(source="pk", help_text="Follow it at jobs/{id}.")
-
-
-class NotificationShape(serializers.Serializer):
-    id = serializers.UUIDField()
-    kind = serializers.CharField()
-    text = serializers.CharField(help_text="In the caller's language.")
-    data = serializers.JSONField()
-    created_at = serializers.DateTimeField()
-    read_at = serializers.DateTimeField(allow_null=True)
-
-
-class ReadShape(serializers.Serializer):
-    read = serializers.IntegerField(help_text="How many were unread until now.")
 
 
 def represent(run: JobRun, request: Request) -> dict[str, Any]:
@@ -152,51 +139,6 @@ class JobReportView(TenantAPIView):
         return files.download(get_or_404(JobRun.objects.visible_to(self.actor), pk))
 
 
-def represent_notification(row: Notification) -> dict[str, Any]:
-    """A notification with its text in the caller's language."""
-    return {
-        "id": row.pk,
-        "kind": row.kind,
-        "text": notifications.text(row),
-        "data": row.data,
-        "created_at": row.created_at,
-        "read_at": row.read_at,
-    }
-
-
-class NotificationsView(TenantAPIView):
-    """The caller's notifications, newest first."""
-
-    @extend_schema(
-        operation_id="notifications_list",
-        parameters=[*filters(), OpenApiParameter("unread", bool, description="Only those not read yet.")],
-        responses=page_of(NotificationShape),
-    )
-    def get(self, request: Request) -> Response:
-        self.check_query(("unread",))
-        rows = notifications.of(self.actor)
-        if self.flag("unread"):
-            rows = rows.filter(read_at=None)
-        return self.page(rows, represent_notification, orderings=("created_at",), default="-created_at")
-
-
-class NotificationsReadView(TenantAPIView):
-    """Mark all of the caller's notifications as read."""
-
-    @extend_schema(operation_id="notifications_read_all", request=None, responses=ReadShape)
-    def post(self, request: Request) -> Response:
-        return Response({"read": notifications.mark_read(self.actor)})
-
-
-class NotificationReadView(TenantAPIView):
-    """Mark one notification as read."""
-
-    @extend_schema(operation_id="notifications_read", request=None, responses=ReadShape)
-    def post(self, request: Request, pk: UUID) -> Response:
-        row = get_or_404(notifications.of(self.actor), pk)
-        return Response({"read": notifications.mark_read(self.actor, notification=row)})
-
-
 urlpatterns = [
     path("jobs", JobsView.as_view(), name="api-jobs"),
     path("jobs/<uuid:pk>", JobView.as_view(), name="api-job"),
@@ -204,7 +146,4 @@ urlpatterns = [
     path("jobs/<uuid:pk>/retry", JobRetryView.as_view(), name="api-job-retry"),
     path("jobs/<uuid:pk>/undo", JobUndoView.as_view(), name="api-job-undo"),
     path("jobs/<uuid:pk>/report", JobReportView.as_view(), name="api-job-report"),
-    path("notifications", NotificationsView.as_view(), name="api-notifications"),
-    path("notifications/read", NotificationsReadView.as_view(), name="api-notifications-read"),
-    path("notifications/<uuid:pk>/read", NotificationReadView.as_view(), name="api-notification-read"),
 ]

@@ -1,0 +1,44 @@
+"""Writes of this room.
+
+* `runs`: asking for work: queue, cancel, retry, undo.
+* `preferences`: what a member wants to be told, and how.
+* `webhooks`: where an enterprise's events go.
+"""
+
+from jobs.services.preferences import choose
+from jobs.services.runs import (
+    can_undo,
+    cancel,
+    dispatch,
+    enqueue,
+    enqueue_scheduled,
+    retry,
+    store_input,
+    undo,
+)
+from jobs.services.webhooks import (
+    create_webhook,
+    delete_webhook,
+    redeliver,
+    rotate_secret,
+    test_webhook,
+    update_webhook,
+)
+
+__all__ = [
+    "can_undo",
+    "cancel",
+    "choose",
+    "create_webhook",
+    "delete_webhook",
+    "dispatch",
+    "enqueue",
+    "enqueue_scheduled",
+    "redeliver",
+    "retry",
+    "rotate_secret",
+    "store_input",
+    "test_webhook",
+    "undo",
+    "update_webhook",
+]
