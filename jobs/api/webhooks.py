@@ -71,13 +71,13 @@ class DeliveryShape(serializers.Serializer):
     attempts = AttemptShape(many=True)
 
 
-class EventShape(serializers.Serializer):
+class WebhookEventShape(serializers.Serializer):
     name = serializers.CharField()
     label = serializers.CharField(help_text="In the caller's language.")
 
 
-class EventsShape(serializers.Serializer):
-    results = EventShape(many=True)
+class WebhookEventsShape(serializers.Serializer):
+    results = WebhookEventShape(many=True)
 
 
 def represent(delivery: Delivery) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class WebhookEventsView(TenantAPIView):
 
     permissions = {"GET": "webhooks.manage"}
 
-    @extend_schema(operation_id="webhooks_events", responses=EventsShape)
+    @extend_schema(operation_id="webhooks_events", responses=WebhookEventsShape)
     def get(self, request: Request) -> Response:
         return Response({"results": [{"name": name, "label": label} for name, label in notifications.events().items()]})
 

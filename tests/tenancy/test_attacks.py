@@ -309,8 +309,8 @@ ALLOWED_DEFINERS = {
 def test_x2_the_definer_functions_of_jobs_tell_ids_and_nothing_else(mine, theirs):
     returned = raw(
         "SELECT proname::text, pg_get_function_result(oid) FROM pg_proc"
-        " WHERE proname IN ('stale_job_runs', 'enterprises_due', 'enterprises_with_deliveries', 'enterprises_with_reminders')"
-        " ORDER BY proname"
+        " WHERE proname IN ('stale_job_runs', 'enterprises_due', 'enterprises_with_deliveries',"
+        " 'enterprises_with_reminders') ORDER BY proname"
     )
     assert returned == [
         ("enterprises_due", "SETOF uuid"),
