@@ -55,8 +55,13 @@ def tasks() -> list[ast.FunctionDef]:
 
 
 # Tasks that touch no tenant's rows themselves: they hand over to what opens the scope.
-HAND_OVER = {"run_job": "execute_run", "fan_out": "fan_out", "fan_out_waiting": "fan_out_waiting", "sweep": "take_back",
-    "deliver": "deliver"}
+HAND_OVER = {
+    "run_job": "execute_run",
+    "fan_out": "fan_out",
+    "fan_out_waiting": "fan_out_waiting",
+    "sweep": "take_back",
+    "deliver": "deliver",
+}
 
 # Tasks on global tables alone.
 GLOBAL_ONLY = {"send_signup": "mail to somebody who belongs nowhere yet"}
