@@ -8,6 +8,7 @@ from contacts.models import BulkItem, Contact, Follow
 from contacts.rules import Activity, FollowUpKind, Grade, GradeSource, Plan, Status
 from enterprises.models import Enterprise, Member
 from jobs.models import JobRun
+from quota.models import Loan
 from quota.rules import PackageKind, State
 
 FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
@@ -30,6 +31,16 @@ FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
     "member": (Member.Status, {"active": "green", "disabled": "yellow", "resigned": "secondary"}),
     "enterprise": (Enterprise.Status, {"active": "green", "suspended": "red"}),
     "scale": (State, {"below": "green", "at_capacity": "yellow", "over": "red"}),
+    "loan": (
+        Loan.State,
+        {
+            "requested": "orange",
+            "approved": "green",
+            "refused": "red",
+            "withdrawn": "secondary",
+            "returned": "secondary",
+        },
+    ),
     "package": (PackageKind, {"purchase": "blue", "renewal": "cyan", "upgrade": "purple"}),
 }
 

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from console import (
     account,
+    budgets,
     bulk,
     calendar,
     cleanup,
@@ -23,6 +24,7 @@ from console import (
 
 pages = [
     path("", home.Home.as_view(), name="home"),
+    *budgets.urlpatterns,
     *bulk.urlpatterns,
     *cleanup.urlpatterns,
     *follow_ups.urlpatterns,  # before the contacts' tabs

@@ -40,6 +40,7 @@ PERMISSIONS: dict[str, Permission] = {
         Permission("quota.view", _("See the scale"), _QUOTA),
         Permission("quota.buy", _("Record packages"), _QUOTA),
         Permission("quota.ledger", _("See the ledger"), _QUOTA),
+        Permission("quota.budgets", _("Set team budgets and the reserve"), _QUOTA),
         Permission("members.view", _("See members and departments"), _SETTINGS),
         Permission("members.manage", _("Manage members and departments"), _SETTINGS),
         Permission("roles.manage", _("Manage roles"), _SETTINGS),
@@ -54,7 +55,8 @@ ALL = tuple(PERMISSIONS)
 GRADED_ADMIN = tuple(
     code
     for code in ALL
-    if not code.startswith(("roles.", "policy.", "webhooks.", "jobs.", "members.manage", "quota.buy", "quota.ledger"))
+    if not code.startswith(("roles.", "policy.", "webhooks.", "jobs.", "members.manage"))
+    and code not in ("quota.buy", "quota.ledger", "quota.budgets")
 )
 STAFF = (
     "contacts.view",

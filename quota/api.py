@@ -13,7 +13,7 @@ from common.rest import Body
 from enterprises.api.shapes import filters, page_of
 from enterprises.rest import TenantAPIView
 from enterprises.services import zone
-from quota import forecast_api, ledger, queries, rules, services
+from quota import budget_api, forecast_api, ledger, queries, rules, services
 from quota.models import Alert, LedgerEntry, Package, TierPrice
 
 # --- Shapes -----------------------------------------------------------------------------------------------
@@ -319,4 +319,5 @@ urlpatterns = [
     path("quota/ledger", LedgerView.as_view(), name="quota-ledger"),
     path("quota/alerts", AlertsView.as_view(), name="quota-alerts"),
     *forecast_api.urlpatterns,
+    *budget_api.urlpatterns,
 ]

@@ -31,6 +31,14 @@ class Account(TenantModel):
     quiet_until = models.IntegerField(default=0)
     platform_served = models.IntegerField(_("served according to WeCom"), null=True)
     platform_at = models.DateTimeField(null=True)
+    budgeted = models.BooleanField(default=False, help_text="Are there budgets that an admission must fit (Q12)?")
+    reserve = models.PositiveIntegerField(
+        _("reserve"), default=0, help_text="The last places of the scale, kept for those named beside it."
+    )
+    reserve_departments = ArrayField(models.UUIDField(), default=list, help_text="Teams that may use the reserve.")
+    reserve_sources = ArrayField(
+        models.CharField(max_length=32), default=list, help_text="Sources whose contacts may use the reserve."
+    )
 
     class Meta(TenantModel.Meta):
         constraints = (
@@ -63,6 +71,63 @@ class Package(TenantModel):
             models.UniqueConstraint(
                 fields=("enterprise_id", "order_no"), condition=~models.Q(order_no=""), name="package_order_once"
             ),
+        )
+
+
+class Budget(TenantModel):
+    """How many places a department may take, its subtree included (Q12).
+
+    `served` counts the active contacts whose owner works in the subtree. It is changed only under the lock of the
+    account's row, which is taken first.
+    """
+
+    department = TenantForeignKey("enterprises.Department", related_name="+", verbose_name=_("department"))
+    places = models.PositiveIntegerField(_("places"))
+    served = models.IntegerField(_("served"), default=0)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("budget")
+        constraints = (
+            models.UniqueConstraint(fields=("enterprise_id", "department"), name="budget_once"),
+            models.CheckConstraint(condition=models.Q(served__gte=0), name="budget_served_not_negative"),
+        )
+
+
+class Loan(TenantModel):
+    """Places that one team asks another for, or the part that nobody was given (Q12): requested, decided, returned."""
+
+    class State(models.TextChoices):
+        REQUESTED = "requested", _("Requested")
+        APPROVED = "approved", _("Lent")
+        REFUSED = "refused", _("Refused")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+        RETURNED = "returned", _("Given back")
+
+    borrower = TenantForeignKey(Budget, related_name="borrowed")
+    lender = TenantForeignKey(Budget, null=True, related_name="lent")
+    places = models.PositiveIntegerField(_("places"))
+    reason = models.CharField(_("reason"), max_length=256, blank=True)
+    state = models.CharField(_("state"), max_length=16, choices=State, default=State.REQUESTED)
+    requested_by = TenantForeignKey("enterprises.Member", null=True, related_name="+")
+    requested_at = models.DateTimeField(default=clock.now)
+    decided_by = TenantForeignKey("enterprises.Member", null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    answer = models.CharField(_("answer"), max_length=256, blank=True)
+    returned_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        ordering = ("-requested_at", "-id")
+        constraints = (
+            models.CheckConstraint(condition=models.Q(places__gt=0), name="loan_of_something"),
+            models.CheckConstraint(
+                condition=models.Q(lender=None) | ~models.Q(lender=models.F("borrower")), name="loan_between_two"
+            ),
+        )
+        indexes = (
+            models.Index(fields=("enterprise_id", "requested_at", "id"), name="loan_time"),
+            models.Index(fields=("enterprise_id", "borrower"), name="loan_borrower"),
+            models.Index(fields=("enterprise_id", "lender"), name="loan_lender"),
         )
 
 

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from jobs.notifications import declare, notify, super_admins
 from quota import rules
-from quota.models import Account, Alert, Package
+from quota.models import Account, Alert, Loan, Package
 
 _ALERT = {"mail": True, "event": True, "admins": True}
 
@@ -60,6 +60,21 @@ declare(
     mail=True,
     admins=True,
 )
+declare(
+    "quota.loan_requested",
+    _("%(borrower)s asks for %(places)s places."),
+    lambda _data: "scale/budgets/loans/",
+)
+declare(
+    "quota.loan_approved",
+    _("%(borrower)s was lent %(places)s places."),
+    lambda _data: "scale/budgets/loans/",
+)
+declare(
+    "quota.loan_refused",
+    _("%(borrower)s was not lent the %(places)s places that were asked for."),
+    lambda _data: "scale/budgets/loans/",
+)
 
 
 def package_expired(package: Package, account: Account) -> None:
@@ -89,6 +104,26 @@ def fits_again(row: Alert, *, served: int, capacity: int) -> None:
     notify(super_admins(), kind="quota.fits_again", key=f"quota.fits_again:{row.pk}", data=data)
 
 
-def books_differ(found: dict[str, int | bool], *, day: str) -> None:
+def books_differ(found: dict[str, Any], *, day: str) -> None:
     """The nightly comparison found a difference (Q14)."""
     notify(super_admins(), kind="quota.differs", key=f"quota.differs:{day}", data=dict(found))
+
+
+def loan_requested(loan: Loan) -> None:
+    """A team asks for places: those who may decide are told, the super admins and the leader of who would lend."""
+    deciders = {member.pk: member for member in super_admins()}
+    if loan.lender is not None and (leader := loan.lender.department.leader) is not None:
+        deciders[leader.pk] = leader
+    deciders.pop(loan.requested_by_id, None)
+    _tell_of_loan(deciders.values(), loan, "quota.loan_requested")
+
+
+def loan_decided(loan: Loan) -> None:
+    """Whoever asked is told the answer."""
+    if loan.requested_by is not None:
+        _tell_of_loan([loan.requested_by], loan, f"quota.loan_{loan.state}")
+
+
+def _tell_of_loan(members: Iterable[Member], loan: Loan, kind: str) -> None:
+    data = {"borrower": loan.borrower.department.name, "places": loan.places}
+    notify(members, kind=kind, key=f"{kind}:{loan.pk}", data=data)

@@ -4,6 +4,7 @@ One contact, a batch or a whole hand-over: all of them come here, so what belong
 the places of teams) happens for all of them alike.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from common.sql import rows
 from common.tenancy import current_enterprise_id
 from contacts.rules import Kind
 from enterprises.actors import Actor
+from quota import services as quota
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,21 @@ class Moved:
 
 
 def give(
-    actor: Actor, *, pairs: str, params: dict[str, Any], key: str, at: datetime, data: dict[str, str] | None = None
+    actor: Actor,
+    *,
+    pairs: str,
+    params: dict[str, Any],
+    key: str,
+    at: datetime,
+    data: dict[str, str] | None = None,
+    must_fit: bool = False,
 ) -> Sequence[Moved]:
     """Give contacts to new owners, and put it on their timelines; returns what went from whom to whom.
 
     `pairs` is SQL for (contact id, owner id); the caller has locked the contacts and says who may. Contacts that
     belong to the named owner already are left alone. `key` makes the entry of a contact happen once, `data` is added
-    to it.
+    to it. The places of served contacts go along, from team to team (Q12); with `must_fit` a team that is full raises
+    BudgetExceeded, else it is over its budget then: a hand-over must not leave anybody without an owner.
     """
     moved = rows(
         f"""
@@ -79,4 +89,16 @@ def give(
             "note_data": orjson.dumps(data or {}).decode(),
         },
     )
-    return [Moved(*one) for one in moved]
+    found = [Moved(*one) for one in moved]
+    if any(one.served for one in found):
+        quota.move(lambda: _gains(found), must_fit=must_fit)
+    return found
+
+
+def _gains(moved: Sequence[Moved]) -> Counter[UUID | None]:
+    """How many served contacts each owner gained or lost."""
+    gains: Counter[UUID | None] = Counter()
+    for one in moved:
+        gains[one.before] -= one.served
+        gains[one.after] += one.served
+    return gains

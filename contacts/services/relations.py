@@ -33,9 +33,10 @@ BY = {"contact": Follow.State.DELETED_BY_CONTACT, "member": Follow.State.DELETED
 
 
 def change_owner(actor: Actor, *, contact: Contact, owner: Member) -> Contact:
-    """Make another member responsible. Takes no place; the owner need not be a friend of the contact.
+    """Make another member responsible. Takes no place of the enterprise, but one of the new owner's team (Q12).
 
-    Raises Invalid for a member who is not active, Forbidden for one outside of a graded admin's range (O4).
+    The owner need not be a friend of the contact. Raises Invalid for a member who is not active, Forbidden for one
+    outside of a graded admin's range (O4), BudgetExceeded when the team is full.
     """
     actor.require("contacts.assign")
     if not owner.is_active:
@@ -52,6 +53,7 @@ def change_owner(actor: Actor, *, contact: Contact, owner: Member) -> Contact:
         params={"contact": contact.pk, "owner": owner.pk},
         key=str(uuid7()),
         at=clock.now(),
+        must_fit=True,
     )
     contact.refresh_from_db(fields=["owner", "version"])
     former = {"owner": before.name if before else None}

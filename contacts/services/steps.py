@@ -102,6 +102,7 @@ def arrive(
 ) -> bool:
     """A follow begins; new and returning people take a place, or have taken one already (`fact`)."""
     origin = {"source": source} if source else {}
+    owner_before = contact.owner_id
     followed = follower is not None and befriend(contact, follower, at=at, remark=remark, source=source)
     if is_new or contact.status == Status.LOST:
         if not is_new:
@@ -115,15 +116,19 @@ def arrive(
             after={"external_userid": contact.external_userid, **origin},
         )
         reason = quota.Reason.ADDED if is_new else quota.Reason.RETURNED
+        places = [place(contact, source)]
         if fact:
-            quota.record_facts(actor, places=[place(contact)], reason=quota.Reason.REPORTED if is_new else reason)
+            quota.record_facts(actor, places=places, reason=quota.Reason.REPORTED if is_new else reason)
         else:
-            quota.admit(actor, places=[place(contact)], reason=reason)
-    elif followed:
+            quota.admit(actor, places=places, reason=reason)
+        return followed
+    if followed:
         assert follower is not None
         touch(contact.pk, at)
         note(contact, Kind.ADDED, at=at, member=follower, data=origin)
         audit.record(actor, "contact.followed", contact, after={"member": str(follower), **origin})
+    if contact.status == Status.ACTIVE and contact.owner_id != owner_before:
+        quota.move(lambda: {contact.owner_id: 1}, must_fit=not fact)
     return followed
 
 
@@ -164,9 +169,9 @@ def touch(contact_id: UUID, at: datetime, **changes: Any) -> None:
     Contact.objects.filter(pk=contact_id).update(last_contact_at=Greatest("last_contact_at", at), **changes)
 
 
-def place(contact: Contact) -> quota.Place:
-    """The contact as the ledger names it."""
-    return quota.Place(contact.pk, str(contact))
+def place(contact: Contact, source: str = "") -> quota.Place:
+    """The contact as the ledger names it, with whose it is; `source`: where it comes from, when it comes now."""
+    return quota.Place(contact.pk, str(contact), contact.owner_id, source)
 
 
 def past(at: datetime | None, field: str = "at") -> datetime:

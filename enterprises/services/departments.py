@@ -12,6 +12,7 @@ from common.sql import rows
 from enterprises import audit, authority
 from enterprises.actors import Actor
 from enterprises.models import AdminRange, Department, Member
+from enterprises.signals import people_moved
 
 MAX_DEPTH = 15  # WeCom's own limit: a deeper tree could never be synchronised
 
@@ -49,11 +50,20 @@ def update_department(actor: Actor, *, department: Department, changes: dict[str
         values["leader"] = _leader(values["leader"])
     if moving:
         _check_move(actor, department, values["parent"])
+    parent_before = department.parent_id
     before, after = audit.changes(department, values)
     if after:
         department.version += 1
         _save(department, update_fields=[*after, "version"])
         audit.record(actor, "department.changed", department, before=before, after=after)
+    if "parent" in after:
+        people = Member.objects.filter(department_id__in=authority.subtree([department.pk]))
+        people_moved.send(
+            sender=Department,
+            members=list(people.values_list("pk", flat=True)),
+            before=parent_before,
+            after=department.parent_id,
+        )
     return department
 
 

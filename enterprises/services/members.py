@@ -18,7 +18,7 @@ from enterprises.actors import Actor
 from enterprises.models import AdminRange, ApiToken, Department, Member, Role, User
 from enterprises.services.enterprise import builtin_role
 from enterprises.services.roles import lock_super_admins
-from enterprises.signals import member_resigned
+from enterprises.signals import member_resigned, people_moved
 
 _USERID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-@.]{0,63}", re.ASCII)
 _TAKEN = {
@@ -73,7 +73,7 @@ def update_member(actor: Actor, *, member: Member, changes: dict[str, Any]) -> M
         values["name"] = _name(values["name"])
     if "email" in values:
         values["email"] = _email(values["email"])
-    old_role = member.role
+    old_role, department_before = member.role, member.department_id
     if "role" in values and values["role"].pk != old_role.pk:
         authority.require_covers(actor, values["role"])
         _keep_a_super_admin(member)
@@ -94,6 +94,8 @@ def update_member(actor: Actor, *, member: Member, changes: dict[str, Any]) -> M
         member.version += 1
         _save(member)
         audit.record(actor, "member.changed", member, before=before, after=after)
+    if "department" in after:
+        people_moved.send(sender=Member, members=[member.pk], before=department_before, after=member.department_id)
     return member
 
 

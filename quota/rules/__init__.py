@@ -7,11 +7,13 @@
 * What will the next expiry bring?                                 `lapse`
 * When is somebody to be alerted?                                  `usage`, `expiry`, `quiet_band`, `telling`
 * Where does growth lead, and when does the scale fill?            `enough`, `path`, `fill`
+* How large may the budget of a team be?                           `BudgetTree`
 
 Every interval includes its start and excludes its end. Datetimes are aware; new ones are in UTC.
 """
 
 from quota.rules.alerts import AlertKind, Line, expiry, quiet_band, telling, usage
+from quota.rules.budgets import BudgetTree
 from quota.rules.forecast import LEAST_ARRIVALS, Fill, Point, enough, fill, path
 from quota.rules.packages import (
     CapacityWindow,
@@ -50,6 +52,7 @@ __all__ = [
     "Action",
     "AlertKind",
     "Archive",
+    "BudgetTree",
     "Buy",
     "CapacityWindow",
     "Decision",

@@ -1,18 +1,30 @@
 """Writes of the scale.
 
 * `places`: admission and release of places, and the ledger. The account's row decides.
+* `teams`: the budgets that a contact counts in, changed together with the account.
+* `budgets`, `loans`: the size of budgets, the reserve, and borrowing between teams.
 * `packages`: buying, expiry, and the number that WeCom reports.
 * `alerts`: who crosses a line is told once (Q13).
 * `history`, `forecast`: what the nightly job keeps of every day, and what it expects of those to come.
-* `checks`: does ledger sum = counter = counted contacts hold?
+* `checks`: does ledger sum = counter = counted contacts hold, and do the budgets?
 """
 
 from quota.services.alerts import look_soon, review
+from quota.services.budgets import (
+    MOST_PLACES,
+    create_budget,
+    follow_people,
+    remove_budget,
+    resize_budget,
+    set_reserve,
+)
 from quota.services.checks import verify_and_report, verify_counts
 from quota.services.forecast import refresh_forecast
 from quota.services.history import KEPT_DAYS, keep_history
+from quota.services.loans import approve_loan, refuse_loan, request_loan, return_loan, withdraw_loan
 from quota.services.packages import MOST_SERVED, buy_package, record_expiry, record_platform_served
 from quota.services.places import (
+    Granted,
     Place,
     QuotaExceeded,
     Reason,
@@ -20,6 +32,9 @@ from quota.services.places import (
     check,
     exceeded,
     give_back,
+    lock_account,
+    move,
+    moves_that_do_not_fit,
     record_facts,
     refresh_account,
     release,
@@ -28,31 +43,49 @@ from quota.services.places import (
     settle,
     write_ledger_from,
 )
+from quota.services.teams import BudgetExceeded, Claimant
 
 __all__ = [
     "KEPT_DAYS",
+    "MOST_PLACES",
     "MOST_SERVED",
+    "BudgetExceeded",
+    "Claimant",
+    "Granted",
     "Place",
     "QuotaExceeded",
     "Reason",
     "admit",
+    "approve_loan",
     "buy_package",
     "check",
+    "create_budget",
     "exceeded",
+    "follow_people",
     "give_back",
     "keep_history",
+    "lock_account",
     "look_soon",
+    "move",
+    "moves_that_do_not_fit",
     "record_expiry",
     "record_facts",
     "record_platform_served",
     "refresh_account",
     "refresh_forecast",
+    "refuse_loan",
     "release",
+    "remove_budget",
+    "request_loan",
     "reserve",
     "reserve_up_to",
+    "resize_budget",
+    "return_loan",
     "review",
+    "set_reserve",
     "settle",
     "verify_and_report",
     "verify_counts",
+    "withdraw_loan",
     "write_ledger_from",
 ]

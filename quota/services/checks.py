@@ -1,20 +1,25 @@
 """Does the account tell the truth?"""
 
 import logging
+from typing import Any
 
 from common import clock
-from common.sql import row
+from common.sql import dicts, row
 from common.tenancy import current_enterprise_id
 from enterprises.models import Enterprise
 from quota import notices, queries
+from quota.services.budgets import repair
+from quota.services.teams import COUNTED
 
 log = logging.getLogger(__name__)
 
 
-def verify_counts() -> dict[str, int | bool]:
+def verify_counts() -> dict[str, Any]:
     """Does ledger sum = counter = counted contacts hold (Q14)? Returns the three and whether they agree.
 
-    One statement, so one snapshot. It counts the contacts' table by name, as that room stands above this one.
+    With budgets, each of them must be what is counted below its department (Q12); those that are not are named in
+    `budgets`. One statement for each, so one snapshot. They count the contacts' table by name, as that room stands
+    above this one.
     """
     found = row(
         """
@@ -26,12 +31,36 @@ def verify_counts() -> dict[str, int | bool]:
     )
     assert found is not None
     ledger, counter, contacts = found
-    return {"ledger": ledger, "counter": counter, "contacts": contacts, "ok": ledger == counter == contacts}
+    result: dict[str, Any] = {"ledger": ledger, "counter": counter, "contacts": contacts}
+    if wrong := _wrong_budgets():
+        result["budgets"] = wrong
+    return {**result, "ok": ledger == counter == contacts and not wrong}
 
 
-def verify_and_report(enterprise: Enterprise) -> dict[str, int | bool]:
-    """`verify_counts`, and tell log and super admins when the three differ."""
+def _wrong_budgets() -> list[dict[str, Any]]:
+    """Budgets whose counter is not what is counted."""
+    return dicts(
+        f"""{COUNTED}
+        SELECT department.name AS department, budget.served AS counter, counted.number AS contacts
+        FROM counted
+        JOIN quota_budget AS budget ON budget.enterprise_id = %(enterprise)s AND budget.id = counted.budget_id
+        JOIN enterprises_department AS department
+          ON department.enterprise_id = %(enterprise)s AND department.id = budget.department_id
+        WHERE budget.served <> counted.number
+        ORDER BY department.name, budget.id
+        """,  # noqa: S608 - a text of ours
+        {"enterprise": current_enterprise_id()},
+    )
+
+
+def verify_and_report(enterprise: Enterprise) -> dict[str, Any]:
+    """`verify_counts`, and tell log and super admins when they differ.
+
+    Budgets follow from the contacts alone, so wrong ones are counted anew; the ledger is never changed.
+    """
     found = verify_counts()
+    if "budgets" in found:
+        repair()
     if not found["ok"]:
         log.error("Ledger, counter and contacts of %s differ: %s", enterprise.pk, found)
         notices.books_differ(found, day=str(queries.today(enterprise, clock.now())))

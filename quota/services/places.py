@@ -3,15 +3,19 @@
 The account's row decides (DESIGN.md 5, docs/decisions/0008). Whoever changes who is served calls `admit`,
 `record_facts` or `release` in the same transaction, as late in it as possible, because the row is hot.
 Bulk work changes the number with `reserve`, `reserve_up_to` or `give_back` and then calls `write_ledger_from`.
-Locks are taken in the order contacts → account, and time is read after a lock, never before it.
+Locks are taken in the order contacts → account → budgets, and time is read after a lock, never before it. The budgets
+of teams (Q12) are asked only when the account says that there are any; an enterprise without them pays nothing.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
@@ -20,10 +24,11 @@ from common.sql import execute, row
 from common.tenancy import current_enterprise_id
 from enterprises.actors import Actor
 from enterprises.models import Enterprise
-from enterprises.services import policy
+from enterprises.services import SUPER_ADMIN, policy
 from quota import queries, rules
 from quota.models import Account, LedgerEntry
-from quota.services import alerts
+from quota.services import alerts, teams
+from quota.services.teams import BudgetExceeded, Claimant
 
 Reason = LedgerEntry.Reason
 
@@ -37,10 +42,24 @@ class QuotaExceeded(Refusal):
 
 @dataclass(frozen=True)
 class Place:
-    """A contact whose place is taken or given back, and the name that the ledger keeps."""
+    """A contact whose place is taken or given back, the name that the ledger keeps, and whose it is (Q12)."""
 
     contact_id: UUID
     label: str
+    owner_id: UUID | None = None
+    source: str = ""
+
+
+# Who wants places, or gives them back, with how many. Asked for only where budgets or a reserve have a say.
+Claims = Callable[[], Mapping[Claimant, int]]
+
+
+@dataclass(frozen=True)
+class Granted:
+    """How many of a row of claimants got a place, and why those at these positions did not."""
+
+    count: int
+    refused: Mapping[int, str] = field(default_factory=dict)
 
 
 # --- The account ------------------------------------------------------------------------------------------
@@ -54,8 +73,9 @@ def refresh_account(enterprise: Enterprise) -> Account:
     """
     execute(
         """
-        INSERT INTO quota_account (id, enterprise_id, served, capacity, ledger_number, quiet_from, quiet_until)
-        VALUES (%(enterprise)s, %(enterprise)s, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
+        INSERT INTO quota_account (id, enterprise_id, served, capacity, ledger_number, quiet_from, quiet_until, budgeted,
+                                   reserve, reserve_departments, reserve_sources)
+        VALUES (%(enterprise)s, %(enterprise)s, 0, 0, 0, 0, 0, false, 0, '{}', '{}') ON CONFLICT DO NOTHING
         """,
         {"enterprise": current_enterprise_id()},
     )
@@ -80,67 +100,158 @@ def settle(enterprise: Enterprise) -> Account:
 
 
 def admit(actor: Actor, *, places: Sequence[Place], reason: str) -> None:
-    """Take a place for each contact, all or none (Q10).
+    """Take a place for each contact, all or none (Q10): of the enterprise, and of the owners' teams (Q12).
 
-    One conditional update decides, whoever else is deciding at the same moment. Raises QuotaExceeded; the
-    caller's transaction must then be rolled back.
+    One conditional update decides, whoever else is deciding at the same moment. Raises QuotaExceeded or
+    BudgetExceeded; the caller's transaction must then be rolled back.
     """
     if places:
-        reserve(actor.enterprise, len(places))
+        reserve(actor, len(places), claims=lambda: _claims(places))
         _write_ledger(actor, places, reason, +1)
 
 
-def reserve(enterprise: Enterprise, wanted: int) -> None:
-    """Raise `served` by `wanted` if that fits, else raise QuotaExceeded. The caller writes the ledger.
+def reserve(actor: Actor, wanted: int, *, claims: Claims) -> None:
+    """Raise `served` by `wanted` if that fits, else raise QuotaExceeded or BudgetExceeded.
 
-    The common case is one statement. It may have had to wait for the row, so time is read after it: when the
-    capacity it trusted has ended, or does not say "full" beyond doubt, it is decided again under the lock.
+    The caller writes the ledger. The common case is one statement. It may have had to wait for the row, so time is
+    read after it: when the capacity it trusted has ended, or does not say "full" beyond doubt, it is decided again
+    under the lock.
     """
     taken = row(
         """
         UPDATE quota_account SET served = served + %(wanted)s
-        WHERE enterprise_id = %(enterprise)s AND served + %(wanted)s <= capacity
-        RETURNING capacity_since, capacity_until
+        WHERE enterprise_id = %(enterprise)s AND served + %(wanted)s <= capacity - reserve
+        RETURNING capacity_since, capacity_until, budgeted
         """,
         {"enterprise": current_enterprise_id(), "wanted": wanted},
     )
     if taken is None:
         seen = Account.objects.get()
-        if seen.holds(clock.now()) and seen.served + wanted > seen.capacity:
-            raise exceeded(enterprise, wanted, account=seen)
-        account = settle(enterprise)
-        if account.served + wanted > account.capacity:
-            raise exceeded(enterprise, wanted, account=account)
+        if seen.holds(clock.now()):
+            _require_room(actor, seen, wanted, claims)
+        account = settle(actor.enterprise)
+        _require_room(actor, account, wanted, claims)
         Account.objects.update(served=F("served") + wanted)
-        return
-    since, until = taken
-    if not rules.within(since, until, clock.now()):
-        account = refresh_account(enterprise)
-        if account.served > account.capacity:
+        budgeted = account.budgeted
+    else:
+        since, until, budgeted = taken
+        if not rules.within(since, until, clock.now()):
+            account = refresh_account(actor.enterprise)
             account.served -= wanted  # ours goes with the transaction
-            raise exceeded(enterprise, wanted, account=account)
+            _require_room(actor, account, wanted, claims)
+    if budgeted:
+        teams.shift(_by_owner(claims()))
 
 
-def reserve_up_to(enterprise: Enterprise, wanted: int) -> int:
-    """Raise `served` by as many of `wanted` as fit and return how many (Q10). The caller writes the ledger."""
-    account = settle(enterprise)
-    granted = max(0, min(wanted, account.capacity - account.served))
-    if granted:
-        Account.objects.update(served=F("served") + granted)
+def reserve_up_to(actor: Actor, wanted: int, *, claimants: Callable[[], Sequence[Claimant]]) -> Granted:
+    """Raise `served` by as many of `wanted` as fit, the first ones first, and say who got none and why (Q10).
+
+    `claimants`: who wants them, in order; asked for only where budgets or a reserve have a say. The caller writes
+    the ledger.
+    """
+    account = settle(actor.enterprise)
+    room = max(0, account.capacity - account.served)
+    if not account.budgeted and not account.reserve:
+        count = min(wanted, room)
+        granted = Granted(count, dict.fromkeys(range(count, wanted), QuotaExceeded.code))
+    else:
+        granted = _share_out(actor, account, claimants())
+    if granted.count:
+        Account.objects.update(served=F("served") + granted.count)
     return granted
+
+
+def _share_out(actor: Actor, account: Account, claimants: Sequence[Claimant]) -> Granted:
+    """Who of them gets a place, one after the other, and takes it in the budgets of their teams."""
+    above = teams.above({claimant.owner_id for claimant in claimants})
+    entitled = _entitled(actor, account, set(claimants), above)
+    room = teams.room()
+    left = account.capacity - account.served
+    refused: dict[int, str] = {}
+    taken: Counter[UUID | None] = Counter()
+    for position, claimant in enumerate(claimants):
+        budgets = above[claimant.owner_id].budgets
+        if left <= (0 if claimant in entitled else account.reserve):
+            refused[position] = QuotaExceeded.code
+        elif any(room[budget] <= 0 for budget in budgets):
+            refused[position] = BudgetExceeded.code
+        else:
+            left -= 1
+            taken[claimant.owner_id] += 1
+            for budget in budgets:
+                room[budget] -= 1
+    teams.shift(taken)
+    return Granted(len(claimants) - len(refused), refused)
+
+
+def _require_room(actor: Actor, account: Account, wanted: int, claims: Claims) -> None:
+    """Raise QuotaExceeded unless so many fit the scale; those who may not use the reserve must leave it alone."""
+    if account.served + wanted > account.capacity:
+        raise exceeded(actor.enterprise, wanted, account=account)
+    if not account.reserve or account.served + wanted <= account.capacity - account.reserve:
+        return
+    asking = claims()
+    above = teams.above({claimant.owner_id for claimant in asking})
+    entitled = _entitled(actor, account, asking.keys(), above)
+    others = sum(number for claimant, number in asking.items() if claimant not in entitled)
+    if others and account.served + others > account.capacity - account.reserve:
+        raise exceeded(actor.enterprise, others, account=account)
+
+
+def _entitled(
+    actor: Actor,
+    account: Account,
+    claimants: Collection[Claimant],
+    above: Mapping[UUID | None, teams.Above],
+) -> set[Claimant]:
+    """Who of them may use the reserve: those of a super admin or the system, of chosen teams or chosen sources."""
+    member = actor.member
+    if member is None or member.role.builtin == SUPER_ADMIN:
+        return set(claimants)
+    chosen = set(account.reserve_departments)
+    return {
+        one
+        for one in claimants
+        if one.source in account.reserve_sources or not chosen.isdisjoint(above[one.owner_id].departments)
+    }
+
+
+def _claims(places: Sequence[Place]) -> Counter[Claimant]:
+    return Counter(Claimant(place.owner_id, place.source) for place in places)
+
+
+def _by_owner(claims: Mapping[Claimant, int], sign: int = 1) -> Counter[UUID | None]:
+    counted: Counter[UUID | None] = Counter()
+    for claimant, number in claims.items():
+        counted[claimant.owner_id] += sign * number
+    return counted
 
 
 def exceeded(enterprise: Enterprise, wanted: int, *, account: Account | None = None) -> QuotaExceeded:
     """The refusal of an admission, with what would help. `account`: the row that was decided on."""
     now = clock.now()
+    account = account or Account.objects.get()
     standing = queries.position(enterprise, account=account, now=now)
     decision = rules.decide(rules.Action.ADD_CONTACT, standing, now, policy(), places=wanted)
+    detail = decision.detail or _("The scale is full.")
+    remedies = decision.remedies
+    extra: dict[str, Any] = {}
+    if decision.allowed and account.reserve:
+        detail = format_lazy(
+            _("The last {reserve} places of the scale are kept in reserve; {served} of {capacity} are taken."),
+            reserve=f"{account.reserve:,}",
+            served=f"{standing.served:,}",
+            capacity=f"{standing.capacity:,}",
+        )
+        remedies = rules.remedies(standing, standing.served + wanted + account.reserve, now, policy())
+        extra = {"reserve": account.reserve}
     return QuotaExceeded(
-        decision.detail or _("The scale is full."),
+        detail,
         served=standing.served,
         capacity=standing.capacity,
         wanted=wanted,
-        remedies=[remedy.as_dict() for remedy in decision.remedies],
+        remedies=[remedy.as_dict() for remedy in remedies],
+        **extra,
     )
 
 
@@ -163,22 +274,71 @@ def check(actor: Actor, action: rules.Action, *, places: int = 1, last_inbound_a
 
 
 def record_facts(actor: Actor, *, places: Sequence[Place], reason: str) -> None:
-    """Take places for what has happened already: never refused, may put the enterprise over (Q11)."""
+    """Take places for what has happened already: never refused, may put enterprise and teams over (Q11)."""
     if places:
-        Account.objects.update(served=F("served") + len(places))
+        _change(len(places), +1, lambda: _claims(places))
         _write_ledger(actor, places, reason, +1)
 
 
 def release(actor: Actor, *, places: Sequence[Place], reason: str) -> None:
     """Give places back (Q2, C5)."""
     if places:
-        give_back(len(places))
+        give_back(len(places), claims=lambda: _claims(places))
         _write_ledger(actor, places, reason, -1)
 
 
-def give_back(count: int) -> None:
+def give_back(count: int, *, claims: Claims) -> None:
     """Lower `served` by `count`. The caller writes the ledger with `write_ledger_from`, which says by whom."""
-    Account.objects.update(served=F("served") - count)
+    _change(count, -1, claims)
+
+
+def _change(count: int, sign: int, claims: Claims) -> None:
+    """Change `served` without asking, and the budgets of the teams with it."""
+    changed = row(
+        "UPDATE quota_account SET served = served + %(change)s WHERE enterprise_id = %(enterprise)s RETURNING budgeted",
+        {"enterprise": current_enterprise_id(), "change": sign * count},
+    )
+    if changed is not None and changed[0]:
+        teams.shift(_by_owner(claims(), sign), fact=True)
+
+
+def move(changes: Callable[[], Mapping[UUID | None, int]], *, must_fit: bool = False) -> None:
+    """Served contacts went from some owners to others: their places go along, from team to team (Q12).
+
+    `changes`: how many each owner gained or lost; asked for only when there are budgets. `must_fit`: a decision of
+    somebody, which a full team refuses with BudgetExceeded; else a fact.
+    """
+    if lock_account().budgeted:
+        teams.shift(changes(), fact=not must_fit)
+
+
+def moves_that_do_not_fit(moves: Callable[[], Sequence[tuple[UUID | None, UUID | None]]]) -> dict[int, str]:
+    """Which of many moves from owner to owner find the new owner's team full: position → reason (Q12).
+
+    The account is locked from here on, so what is told to fit does fit when `move` is called. `moves` is asked for
+    only when there are budgets.
+    """
+    if not lock_account().budgeted:
+        return {}
+    asked = moves()
+    above = teams.above({owner for move in asked for owner in move})
+    room = teams.room()
+    refused: dict[int, str] = {}
+    for position, (before, after) in enumerate(asked):
+        leaves, enters = set(above[before].budgets), set(above[after].budgets)
+        if any(room[budget] <= 0 for budget in enters - leaves):
+            refused[position] = BudgetExceeded.code
+            continue
+        for budget in enters - leaves:
+            room[budget] -= 1
+        for budget in leaves - enters:
+            room[budget] += 1
+    return refused
+
+
+def lock_account() -> Account:
+    """The account, locked until the end of the transaction: for everything that changes who belongs to which team."""
+    return Account.objects.select_for_update(no_key=True).get()
 
 
 # --- The ledger -------------------------------------------------------------------------------------------

@@ -85,6 +85,27 @@ API = [
     Row("GET", "quota/forecast", "quota.view"),
     # Counts of all teams: for those who see the whole enterprise.
     Row("GET", "quota/history/teams", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
+    Row("GET", "quota/budgets", "quota.view"),
+    Row("POST", "quota/budgets", "quota.budgets", 201, lambda w: {"department": w.ids["north"], "places": 5}),
+    Row("GET", "quota/budgets/{budget}", "quota.view"),
+    Row("PATCH", "quota/budgets/{budget}", "quota.budgets", body={"places": 60}),
+    Row("DELETE", "quota/budgets/{budget}", "quota.budgets", 409),  # places are asked for
+    Row("GET", "quota/reserve", "quota.view"),
+    Row("PUT", "quota/reserve", "quota.budgets", body={"places": 5}),
+    Row("GET", "quota/loans", "quota.view"),
+    # Who may not speak for a team that they see cannot ask for it; who does not see it cannot name it.
+    Row(
+        "POST",
+        "quota/loans",
+        "quota.view",
+        201,
+        lambda w: {"borrower": w.ids["budget"], "places": 1},
+        but={"owner": 403, "staff": 400, "follower": 400, "graded_out": 400},
+    ),
+    Row("POST", "quota/loans/{loan}/approve", "quota.view", but={"owner": 403, "graded_in": 403}),
+    Row("POST", "quota/loans/{loan}/refuse", "quota.view", but={"owner": 403, "graded_in": 403}),
+    Row("POST", "quota/loans/{loan}/withdraw", "quota.view", but={"owner": 403}),
+    Row("POST", "quota/loans/{lent}/return", "quota.view", but={"owner": 403}),
     # --- contacts
     Row("GET", "contacts", "contacts.view"),
     Row("POST", "contacts", "contacts.add", 201, {"external_userid": "wm-new", "name": "新客户"}),

@@ -24,6 +24,9 @@ SEEN_BY = {
     "failed_job": frozenset({"admin"}),
     "notification": frozenset({"admin"}),
     "token": frozenset({"admin"}),
+    "budget": frozenset({"owner", "graded_in", "admin"}),
+    "loan": frozenset({"owner", "graded_in", "admin"}),
+    "lent": frozenset({"owner", "graded_in", "admin"}),
     **dict.fromkeys(("transfer", "stopped", "inheritance_rule"), frozenset({"graded_in", "admin"})),
 }
 

@@ -24,6 +24,7 @@ from enterprises.services import GRADED_ADMIN, STAFF, builtin_role
 from enterprises.services.members import resign_member
 from jobs import services
 from jobs.models import JobRun, Notification
+from quota import services as quota
 from tests import factories
 
 # Members of the enterprise whose things are asked for.
@@ -140,6 +141,9 @@ def _enterprise(name: str) -> World:
         invited = Member.objects.create(
             userid="invited", name="待加入", email="new@example.com", role=builtin_role(STAFF), department=south
         )
+        budget = quota.create_budget(admin, department=south, places=50)
+        loan, lent = (quota.request_loan(admin, borrower=budget, lender=None, places=1) for _number in range(2))
+        quota.approve_loan(admin, loan=lent)
         world.ids |= {
             "contact": contact.pk,
             "follow_up": plan.pk,
@@ -164,6 +168,9 @@ def _enterprise(name: str) -> World:
             "inheritance_rule": rule.pk,
             "webhook": webhook.pk,
             "delivery": delivery.pk,
+            "budget": budget.pk,
+            "loan": loan.pk,
+            "lent": lent.pk,
             **{kind: run.pk for kind, run in runs.items()},
         }
     world.people = {who: _persona(firm, member) for who, member in people.items()}

@@ -164,7 +164,7 @@ class AccountMachine(RuleBasedStateMachine):
         fits = max(0, min(wanted, self.capacity - self.served))
 
         def work() -> None:
-            granted = services.reserve_up_to(self.enterprise, wanted)
+            granted = services.reserve_up_to(self.actor, wanted, claimants=list).count
             assert granted == fits
             self.make(keys[:granted])
             services.write_ledger_from(

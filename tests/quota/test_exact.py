@@ -13,11 +13,13 @@ from django.test.utils import CaptureQueriesContext
 from common.tenancy import tenant
 from contacts.models import Contact, Follow, Interaction
 from contacts.services.contacts import archive_contact
+from enterprises.actors import Actor
 from enterprises.models import AuditEntry, Enterprise, IdempotencyRecord
 from enterprises.services import update_policy
 from quota import queries, services
 from quota.models import Account, LedgerEntry
 from quota.services import QuotaExceeded, places
+from quota.services.places import Claims
 from tests import factories
 from tests.parallel import WAIT, in_parallel
 
@@ -142,7 +144,8 @@ def test_q10_partial_admissions_share_what_is_left(full_soon):
 
     def take() -> int:
         with tenant(full_soon.pk):
-            return services.reserve_up_to(full_soon, 3)
+            actor = factories.super_admin(full_soon)
+            return services.reserve_up_to(actor, 3, claimants=list).count
 
     granted = in_parallel([take] * 16)
     assert sum(granted) == LEFT
@@ -157,7 +160,7 @@ def test_q10_all_or_nothing_never_takes_a_part(full_soon):
     def take() -> bool:
         try:
             with tenant(full_soon.pk):
-                services.reserve(full_soon, 3)
+                services.reserve(factories.super_admin(full_soon), 3, claims=dict)
         except QuotaExceeded as refusal:
             assert refusal.extra["wanted"] == 3
             return False
@@ -172,11 +175,11 @@ def test_the_guard_is_what_keeps_it_exact(full_soon, monkeypatch):
     """Negative control: read, then write, as everybody would at first. All 64 get in."""
     everybody_has_read = threading.Barrier(CLIENTS)
 
-    def read_then_write(enterprise: Enterprise, wanted: int) -> None:
+    def read_then_write(actor: Actor, wanted: int, *, claims: Claims) -> None:
         account = Account.objects.get()
         everybody_has_read.wait(WAIT)
         if account.served + wanted > account.capacity:
-            raise places.exceeded(enterprise, wanted)
+            raise places.exceeded(actor.enterprise, wanted)
         Account.objects.update(served=F("served") + wanted)
 
     monkeypatch.setattr(places, "reserve", read_then_write)
@@ -224,9 +227,10 @@ def test_q10_the_hot_row_is_changed_last(full_soon):
 def test_refusals_do_not_wait_for_each_other(full_soon):
     """A full enterprise is asked a lot: saying no takes no lock."""
     with tenant(full_soon.pk):
-        services.reserve(full_soon, LEFT)
+        services.reserve(factories.super_admin(full_soon), LEFT, claims=dict)
     with tenant(full_soon.pk), CaptureQueriesContext(connection) as captured:
+        actor = factories.super_admin(full_soon)
         with pytest.raises(QuotaExceeded):
-            services.reserve(full_soon, 1)
+            services.reserve(actor, 1, claims=dict)
         assert not [query["sql"] for query in captured if "FOR NO KEY UPDATE" in query["sql"]]
         assert queries.position(full_soon).served == SERVED + LEFT

@@ -1,12 +1,13 @@
 """One step's share of a bulk job, and the SQL that every action works it off with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from common import clock
-from common.sql import execute, row
+from common.sql import execute, row, rows
 from common.tenancy import current_enterprise_id
 from contacts.rules import Kind
 from enterprises import audit
@@ -85,6 +86,33 @@ class Batch:
         found = row(f"SELECT count(*) FROM contacts_bulkitem AS item WHERE {DONE}", self.params)
         assert found is not None
         return found[0]
+
+    def claimants(self) -> list[quota.Claimant]:
+        """Whose the contacts are that the action is carried out on, in the order of their ids."""
+        owners = rows(f"SELECT contact.owner_id FROM {CONTACTS} ORDER BY item.contact_id", self.params)
+        return [quota.Claimant(owner) for (owner,) in owners]
+
+    def claims(self) -> dict[quota.Claimant, int]:
+        """How many of them each owner has."""
+        counted = rows(f"SELECT contact.owner_id, count(*) FROM {CONTACTS} GROUP BY 1", self.params)
+        return {quota.Claimant(owner): number for owner, number in counted}
+
+    def refuse(self, refused: Mapping[int, str]) -> None:
+        """Leave out those at these positions, in the order of their ids, each for a reason."""
+        if not refused:
+            return
+        self.execute(
+            f"""
+            UPDATE contacts_bulkitem AS target SET state = 'refused', reason = given.reason
+            FROM (SELECT item.id, row_number() OVER (ORDER BY item.contact_id) - 1 AS position
+                  FROM contacts_bulkitem AS item WHERE {DONE}) AS item
+            JOIN unnest(%(positions)s::int[], %(reasons)s::text[]) AS given (position, reason)
+              ON given.position = item.position
+            WHERE target.enterprise_id = %(enterprise)s AND target.id = item.id
+            """,
+            positions=list(refused),
+            reasons=list(refused.values()),
+        )
 
     def note(self, kind: Kind, data: str = "'{}'::jsonb", **more: Any) -> None:
         """Put an entry on the timeline of each contact (C2); `data` is SQL over `contact` and `item`."""

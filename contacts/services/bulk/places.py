@@ -25,14 +25,14 @@ def archive(batch: Batch) -> None:
     reason = quota.Reason.UNDONE if batch.undoes else quota.Reason.ARCHIVED
     batch.note(Kind.ARCHIVED)
     batch.record("contacts.archived", count, str(reason.label), status="archived")
-    quota.give_back(count)
+    quota.give_back(count, claims=batch.claims)
     batch.write_ledger(count, reason=reason, delta=-1)
 
 
 def restore(batch: Batch) -> None:
-    """Take places: for the whole batch or not at all, or for as many as fit (Q10).
+    """Take places: for the whole batch or not at all, or for as many as fit (Q10); of the owners' teams too (Q12).
 
-    All or nothing is the default; the batch is then the whole selection. Raises QuotaExceeded.
+    All or nothing is the default; the batch is then the whole selection. Raises QuotaExceeded, BudgetExceeded.
     """
     wanted = batch.count_done()
     if not wanted:
@@ -50,23 +50,14 @@ def restore(batch: Batch) -> None:
     batch.note(Kind.RESTORED)
     batch.record("contacts.restored", count, str(reason.label), status="active")
     if not partial:
-        quota.reserve(batch.actor.enterprise, count)
+        quota.reserve(batch.actor, count, claims=batch.claims)
     batch.write_ledger(count, reason=reason, delta=+1)
 
 
 def _keep_what_fits(batch: Batch, wanted: int) -> None:
-    """Reserve as many places as there are; the rest of the batch is refused."""
-    granted = quota.reserve_up_to(batch.actor.enterprise, wanted)
-    if granted < wanted:
-        batch.execute(
-            f"""
-            UPDATE contacts_bulkitem AS item SET state = 'refused', reason = 'quota_exceeded'
-            WHERE {DONE} AND item.contact_id >= (
-                SELECT item.contact_id FROM contacts_bulkitem AS item WHERE {DONE}
-                ORDER BY item.contact_id OFFSET %(granted)s LIMIT 1)
-            """,
-            granted=granted,
-        )
+    """Reserve as many places as there are; the rest of the batch is refused, each with its reason."""
+    granted = quota.reserve_up_to(batch.actor, wanted, claimants=batch.claimants)
+    batch.refuse(granted.refused)
 
 
 def _set_status(batch: Batch, change: str) -> int:

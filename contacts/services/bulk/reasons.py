@@ -21,6 +21,7 @@ class Reason(Choice):
     NO_FOLLOW = "no_follow", _("Nobody is a friend of this contact, so there is no relation to tag.")
     OWNER_GONE = "owner_gone", _("The previous owner is not an active member any more.")
     QUOTA_EXCEEDED = "quota_exceeded", _("No place was left in the scale of the enterprise.")
+    BUDGET_EXCEEDED = "budget_exceeded", _("No place was left in the budget of the owner's team.")
 
     @property
     def refused(self) -> bool:
@@ -34,5 +35,6 @@ _REFUSED = {
     Reason.NO_FOLLOW,
     Reason.OWNER_GONE,
     Reason.QUOTA_EXCEEDED,
+    Reason.BUDGET_EXCEEDED,
 }
 REFUSED = [reason.value for reason in Reason if reason.refused]

@@ -1,7 +1,13 @@
-"""Transfer: another member becomes the owner (C3, O1). Takes no place; follows and tags stay."""
+"""Transfer: another member becomes the owner (C3, O1). Takes no place of the enterprise, but one of the
+new owner's team, which may be full (Q12). Follows and tags stay.
+"""
 
+from uuid import UUID
+
+from common.sql import rows
 from contacts.services import owners
 from contacts.services.bulk.batch import CONTACTS, Batch
+from quota import services as quota
 
 CANNOT_TRANSFER = "CASE WHEN contact.owner_id IS NOT DISTINCT FROM %(owner)s::uuid THEN 'same_owner' ELSE '' END"
 
@@ -25,6 +31,7 @@ def undo_transfer(batch: Batch) -> None:
 
 
 def _give(batch: Batch, owner: str) -> None:
+    batch.refuse(quota.moves_that_do_not_fit(lambda: _moves(batch, owner)))
     moved = owners.give(
         batch.actor,
         pairs=f"SELECT contact.id, {owner} FROM {CONTACTS}",
@@ -36,3 +43,15 @@ def _give(batch: Batch, owner: str) -> None:
     if moved:
         after = {"undoes": str(batch.undoes)} if batch.undoes else {"owner": batch.options["owner"]}
         batch.record("contacts.owner_changed", sum(one.contacts for one in moved), "", **after)
+
+
+def _moves(batch: Batch, owner: str) -> list[tuple[UUID | None, UUID | None]]:
+    """From whom to whom each contact goes, in the order of their ids; who is not served takes no place."""
+    return rows(
+        f"""
+        SELECT CASE WHEN contact.status = 'active' THEN contact.owner_id END,
+               CASE WHEN contact.status = 'active' THEN {owner} END
+        FROM {CONTACTS} ORDER BY item.contact_id
+        """,
+        batch.params,
+    )

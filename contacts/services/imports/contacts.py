@@ -1,6 +1,6 @@
 """Loading contacts: new ones take places, known ones are brought up to date (C1, C3, Q10)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -15,8 +15,10 @@ from contacts.services import search_entries
 from contacts.services.imports.staging import Loaded, Loader
 from quota import queries as quota_queries
 from quota import services as quota
+from quota.models import Account
 
 TAG_GROUP = "导入"
+SOURCE = "import"  # of the follows that an import makes
 
 # What a row changes of a known contact: the field, and SQL that says when. Used to refuse and to write alike.
 CHANGES = {
@@ -64,7 +66,7 @@ class ContactLoader(Loader[ContactRow]):
     def finish(self) -> None:
         """All or nothing: everything that is new must fit, or the transaction ends here."""
         if not self.partial and self._admitted():
-            quota.reserve(self.actor.enterprise, self._admitted())
+            quota.reserve(self.actor, self._admitted(), claims=self._claims)
             self._write_ledger("SELECT id, label FROM admitted ORDER BY line", self._admitted())
 
     def open_staging(self) -> None:
@@ -72,7 +74,7 @@ class ContactLoader(Loader[ContactRow]):
         execute(
             """
             DROP TABLE IF EXISTS admitted;
-            CREATE TEMP TABLE admitted (line bigint, id uuid, label text) ON COMMIT DROP
+            CREATE TEMP TABLE admitted (line bigint, id uuid, label text, owner_id uuid) ON COMMIT DROP
             """
         )
 
@@ -122,7 +124,9 @@ class ContactLoader(Loader[ContactRow]):
 
         The account decides later, after all inserts: its row is hot, and locks go contacts → account.
         """
-        room = max(0, quota_queries.position(self.actor.enterprise).room) if self.partial else None
+        room = None
+        if self.partial and not Account.objects.get().budgeted:  # a full team must not keep out those behind it
+            room = max(0, quota_queries.position(self.actor.enterprise).room)
         self.sql(
             """
             INSERT INTO contacts_contact
@@ -180,7 +184,7 @@ class ContactLoader(Loader[ContactRow]):
                 INSERT INTO contacts_follow
                     (id, enterprise_id, contact_id, member_id, state, added_at, remark, source)
                 SELECT uuid7(), %(enterprise)s, contact_id, coalesce(owner_id, %(importer)s), 'active',
-                       coalesce(added_at, %(now)s), remark, 'import'
+                       coalesce(added_at, %(now)s), remark, %(source)s
                 FROM staged
                 WHERE refusal IS NULL AND coalesce(owner_id, CASE WHEN fresh THEN %(importer)s::uuid END) IS NOT NULL
                 ON CONFLICT (enterprise_id, contact_id, member_id) DO NOTHING
@@ -188,6 +192,7 @@ class ContactLoader(Loader[ContactRow]):
             UPDATE staged SET changed = true FROM made WHERE staged.contact_id = made.contact_id
             """,
             importer=self.actor.member_id,
+            source=SOURCE,
         )
 
     def _tag(self) -> None:
@@ -244,20 +249,39 @@ class ContactLoader(Loader[ContactRow]):
         fresh = self._fresh()
         if not fresh:
             return
-        granted = quota.reserve_up_to(self.actor.enterprise, fresh)
-        if granted < fresh:
-            self._take_back(fresh - granted)
-        if granted:
-            self._write_ledger("SELECT contact_id, name FROM staged WHERE fresh ORDER BY line", granted)
+        granted = quota.reserve_up_to(self.actor, fresh, claimants=self._claimants)
+        if granted.refused:
+            self._take_back(granted.refused)
+        if granted.count:
+            self._write_ledger("SELECT contact_id, name FROM staged WHERE fresh ORDER BY line", granted.count)
 
-    def _take_back(self, count: int) -> None:
+    def _claimants(self) -> list[quota.Claimant]:
+        """Whose the new contacts will be, in the order of their lines."""
+        found = rows(
+            "SELECT coalesce(owner_id, %(importer)s::uuid) FROM staged WHERE fresh ORDER BY line",
+            {"importer": self.actor.member_id},
+        )
+        return [quota.Claimant(owner, SOURCE) for (owner,) in found]
+
+    def _claims(self) -> dict[quota.Claimant, int]:
+        """How many contacts of the whole file each owner gets."""
+        return {
+            quota.Claimant(owner, SOURCE): number
+            for owner, number in rows("SELECT owner_id, count(*) FROM admitted GROUP BY 1")
+        }
+
+    def _take_back(self, refused: Mapping[int, str]) -> None:
+        """Whoever got no place leaves again; `refused`: position among the new ones → reason."""
         self.sql(
             """
-            UPDATE staged SET fresh = false, refusal = %(full)s
-            WHERE line IN (SELECT line FROM staged WHERE fresh ORDER BY line DESC LIMIT %(count)s)
+            UPDATE staged SET fresh = false, refusal = given.reason
+            FROM (SELECT line, row_number() OVER (ORDER BY line) - 1 AS position FROM staged WHERE fresh) AS numbered
+            JOIN unnest(%(positions)s::int[], %(reasons)s::text[]) AS given (position, reason)
+              ON given.position = numbered.position
+            WHERE staged.line = numbered.line
             """,
-            full=Reason.QUOTA_EXCEEDED.value,
-            count=count,
+            positions=list(refused),
+            reasons=list(refused.values()),
         )
         for table, column in (
             ("contacts_followtag", "contact_id"),
@@ -292,7 +316,13 @@ class ContactLoader(Loader[ContactRow]):
 
     def _counts(self) -> tuple[int, int, int]:
         if not self.partial:
-            self.sql("INSERT INTO admitted SELECT line, contact_id, name FROM staged WHERE fresh")
+            self.sql(
+                """
+                INSERT INTO admitted SELECT line, contact_id, name, coalesce(owner_id, %(importer)s::uuid)
+                FROM staged WHERE fresh
+                """,
+                importer=self.actor.member_id,
+            )
         found = one_row(
             """
             SELECT count(*) FILTER (WHERE fresh), count(*) FILTER (WHERE NOT fresh AND changed),

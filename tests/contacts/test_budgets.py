@@ -1,0 +1,115 @@
+"""Team budgets in bulk work and imports (Q12): per row or all together, each refusal with its reason."""
+
+import pytest
+
+from common.tenancy import tenant
+from contacts.models import Contact
+from contacts.services.contacts import archive_contact
+from quota import services
+from quota.models import Budget
+from tests import factories
+from tests.contacts.bulk import do, report, undo
+from tests.contacts.imports.conftest import as_csv, run_import  # noqa: F401 - a fixture
+from tests.contacts.imports.conftest import report as refusals
+from tests.quota.teams import assert_true, budget, served, tree
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def team(enterprise):
+    """South may take 5, Shenzhen in it 2; five contacts of Shenzhen's Sam and of North's Ned are archived."""
+    with tenant(enterprise.pk):
+        team = tree(enterprise)
+        team.ids = []
+        for actor in (team.as_sam, team.as_ned) * 5:
+            contact = factories.contact(actor)
+            archive_contact(team.admin, contact=contact)
+            team.ids.append(contact.pk)
+        budget(team.admin, team.south, 5)
+        budget(team.admin, team.shenzhen, 2)
+    return team
+
+
+def check(enterprise, **expected) -> None:
+    with tenant(enterprise.pk):
+        assert served() == expected
+        assert_true()
+
+
+def test_q10_q12_bulk_restore_as_many_as_fit(enterprise, team):
+    run = do(enterprise, "restore", ids=team.ids, params={"on_full": "partial"})
+    assert (run.result["done"], run.result["refused"]) == (7, 3)
+    assert run.result["reasons"] == {"budget_exceeded": 3}
+    assert {row[4] for row in report(run)} == {"budget_exceeded"}
+    check(enterprise, 华南=2, 深圳=2)
+    assert undo(enterprise, run).result["done"] == 7
+    check(enterprise, 华南=0, 深圳=0)
+
+
+def test_q10_q12_the_enterprise_and_the_team_may_both_be_short(enterprise, team):
+    with tenant(enterprise.pk):
+        factories.reset_policy({"free_unverified": 5, "free_verified": 5})
+        services.refresh_account(enterprise)
+    run = do(enterprise, "restore", ids=sorted(team.ids), params={"on_full": "partial"})
+    assert run.result["done"] == 5  # in this order: Sam, Ned, Sam, Ned, then Ned alone
+    assert run.result["reasons"] == {"budget_exceeded": 1, "quota_exceeded": 4}
+    check(enterprise, 华南=2, 深圳=2)
+
+
+def test_q10_q12_bulk_restore_all_or_nothing(enterprise, team):
+    run = do(enterprise, "restore", ids=team.ids)
+    assert (run.state, run.error["code"]) == ("failed", "budget_exceeded")
+    check(enterprise, 华南=0, 深圳=0)
+    with tenant(enterprise.pk):
+        assert not Contact.objects.filter(status="active").exists()
+
+
+def test_q12_bulk_transfer_moves_what_fits(enterprise, team):
+    do(enterprise, "restore", ids=team.ids, params={"on_full": "partial"})
+    run = do(enterprise, "transfer", ids=team.ids, params={"owner": str(team.cal.pk)})
+    # Canton has no budget of its own; the south has 3 left beside Shenzhen's two, who only move inside of it.
+    assert (run.result["done"], run.result["reasons"]) == (8, {"budget_exceeded": 2})
+    check(enterprise, 华南=5, 深圳=0)
+    with tenant(enterprise.pk):
+        Budget.objects.filter(department=team.shenzhen).update(places=0)
+    back = undo(enterprise, run)
+    assert (back.result["done"], back.result["reasons"]) == (6, {"budget_exceeded": 2})
+    check(enterprise, 华南=2, 深圳=0)
+
+
+def file(*owners) -> bytes:
+    rows = ((f"wm-new{number}", owner.userid) for number, owner in enumerate(owners))
+    return as_csv(("external_userid", "owner"), *rows)
+
+
+def test_q10_q12_import_as_many_as_fit_a_full_team_keeps_nobody_else_out(enterprise, team, run_import):  # noqa: F811
+    run = run_import(file(*[team.sam] * 4, team.ned, team.sue), on_full="partial")
+    assert (run.result["created"], run.result["refusals"]) == (4, {"budget_exceeded": 2})
+    assert len(refusals(run)) == 2
+    with tenant(enterprise.pk):
+        made = Contact.objects.filter(external_userid__startswith="wm-new").order_by("external_userid")
+        assert [one.external_userid for one in made] == ["wm-new0", "wm-new1", "wm-new4", "wm-new5"]
+    check(enterprise, 华南=3, 深圳=2)
+
+
+def test_q10_q12_import_all_or_nothing(enterprise, team, run_import):  # noqa: F811
+    run = run_import(file(*[team.sam] * 3, team.ned), on_full="refuse")
+    assert (run.state, run.error["code"]) == ("failed", "budget_exceeded")
+    check(enterprise, 华南=0, 深圳=0)
+    with tenant(enterprise.pk):
+        assert not Contact.objects.filter(external_userid__startswith="wm-new").exists()
+    assert run_import(file(team.sam, team.sam, team.ned), on_full="refuse").result["created"] == 3
+    check(enterprise, 华南=2, 深圳=2)
+
+
+def test_q12_an_import_may_use_the_reserve_when_its_source_may(enterprise, team, run_import):  # noqa: F811
+    with tenant(enterprise.pk):
+        factories.reset_policy({"free_unverified": 3, "free_verified": 3})
+        services.refresh_account(enterprise)
+        services.set_reserve(team.admin, places=2, departments=[team.south])
+        role = factories.role("contacts.import", "contacts.assign", "contacts.add")
+        importer = factories.member(role=role, department=team.north)
+    run = run_import(file(team.ned, team.ned, team.sue, team.sue), on_full="partial", member=importer)
+    assert (run.result["created"], run.result["refusals"]) == (3, {"quota_exceeded": 1})
+    check(enterprise, 华南=2, 深圳=0)
