@@ -11,6 +11,7 @@ from contacts.models import BulkItem, Contact, Interaction, Tag, TagGroup
 from contacts.services import bulk
 from contacts.services.bulk import places, work
 from contacts.services.contacts import restore_contact
+from enterprises.actors import Actor
 from enterprises.models import Enterprise
 from jobs import services as jobs
 from jobs.models import JobRun
@@ -97,7 +98,7 @@ def test_q10_negative_control_a_limit_read_before_the_lock_overshoots(enterprise
     archived = fill(enterprise, free=50, archived=160)
     everybody_read = threading.Barrier(8)
 
-    def read_then_write(_enterprise: Enterprise, wanted: int) -> None:
+    def read_then_write(_actor: Actor, wanted: int, **_how: object) -> None:
         account = Account.objects.get()
         everybody_read.wait(WAIT)
         assert account.served + wanted <= account.capacity
