@@ -73,8 +73,8 @@ def refresh_account(enterprise: Enterprise) -> Account:
     """
     execute(
         """
-        INSERT INTO quota_account (id, enterprise_id, served, capacity, ledger_number, quiet_from, quiet_until, budgeted,
-                                   reserve, reserve_departments, reserve_sources)
+        INSERT INTO quota_account (id, enterprise_id, served, capacity, ledger_number, quiet_from, quiet_until,
+                                   budgeted, reserve, reserve_departments, reserve_sources)
         VALUES (%(enterprise)s, %(enterprise)s, 0, 0, 0, 0, 0, false, 0, '{}', '{}') ON CONFLICT DO NOTHING
         """,
         {"enterprise": current_enterprise_id()},
