@@ -64,13 +64,18 @@ def approve_loan(actor: Actor, *, loan: Loan, answer: str = "") -> Loan:
     if loan.lender is not None:
         resize(loan.lender, -loan.places)
     resize(loan.borrower, loan.places)
-    return _decide(actor, loan, State.APPROVED, answer)
+    _decide(actor, loan, State.APPROVED, answer)
+    audit.record(actor, "loan.approved", loan, subject_label=_label(loan), after=_facts(loan))
+    return loan
 
 
 def refuse_loan(actor: Actor, *, loan: Loan, answer: str = "") -> Loan:
     """Say no. Raises Conflict (`not_open`), Forbidden."""
     lock_account()
-    return _decide(actor, _open(actor, loan), State.REFUSED, answer)
+    loan = _open(actor, loan)
+    _decide(actor, loan, State.REFUSED, answer)
+    audit.record(actor, "loan.refused", loan, subject_label=_label(loan), after=_facts(loan))
+    return loan
 
 
 def withdraw_loan(actor: Actor, *, loan: Loan) -> Loan:
@@ -139,15 +144,13 @@ def _current(loan: Loan, wanted: State) -> Loan:
     return found
 
 
-def _decide(actor: Actor, loan: Loan, state: State, answer: str) -> Loan:
+def _decide(actor: Actor, loan: Loan, state: State, answer: str) -> None:
     if len(answer) > 256:
         raise Invalid({"answer": [_("At most %(limit)s characters.") % {"limit": 256}]})
     loan.state, loan.answer = state, answer.strip()
     loan.decided_by, loan.decided_at = actor.member, clock.now()
     loan.save(update_fields=["state", "answer", "decided_by", "decided_at"])
-    audit.record(actor, f"loan.{state}", loan, subject_label=_label(loan), after=_facts(loan))
     notices.loan_decided(loan)
-    return loan
 
 
 def _require_beside(borrower: Budget, lender: Budget | None) -> None:
