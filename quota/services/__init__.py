@@ -2,6 +2,7 @@
 
 * `places`: admission and release of places, and the ledger. The account's row decides.
 * `teams`: the budgets that a contact counts in, changed together with the account.
+* `moves`: places that go from team to team with their contacts.
 * `budgets`, `loans`: the size of budgets, the reserve, and borrowing between teams.
 * `packages`: buying, expiry, and the number that WeCom reports.
 * `alerts`: who crosses a line is told once (Q13).
@@ -22,6 +23,7 @@ from quota.services.checks import verify_and_report, verify_counts
 from quota.services.forecast import refresh_forecast
 from quota.services.history import KEPT_DAYS, keep_history
 from quota.services.loans import approve_loan, refuse_loan, request_loan, return_loan, withdraw_loan
+from quota.services.moves import move, moves_that_do_not_fit
 from quota.services.packages import MOST_SERVED, buy_package, record_expiry, record_platform_served
 from quota.services.places import (
     Granted,
@@ -33,8 +35,6 @@ from quota.services.places import (
     exceeded,
     give_back,
     lock_account,
-    move,
-    moves_that_do_not_fit,
     record_facts,
     refresh_account,
     release,
