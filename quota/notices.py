@@ -1,9 +1,11 @@
 """What the scale tells the super admins, each thing once."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from enterprises.models import Member
 from jobs.notifications import declare, notify, super_admins
 from quota import rules
 from quota.models import Account, Alert, Loan, Package
