@@ -16,6 +16,7 @@ from console import contact_table, navigation
 from console.base import Page
 from console.bulk import filter_of
 from console.contact_table import ORDERINGS, chosen, options, rows_of, table
+from console.contact_views import chips
 from console.listing import BulkAction, Listing
 from contacts.filters import ContactFilter
 from contacts.models import Contact, GroupChat, Tag
@@ -55,7 +56,7 @@ class ContactList(Page):
             orderings=ORDERINGS,
             counted=count,
         )
-        columns = chosen(request.COOKIES.get(contact_table.COOKIE))
+        columns = chosen(request.GET.get("columns") or request.COOKIES.get(contact_table.COOKIE))
         context = {
             "listing": listing,
             "columns": columns,
@@ -67,6 +68,9 @@ class ContactList(Page):
             return self.render(context, template=f"{self.template}#results", status=400 if errors else 200)
         context |= {
             "params": asked.params,
+            "chips": chips(self.actor, asked.params, listing.ordering),
+            "may_share": self.actor.may("views.share"),
+            "column_names": ".".join(column.name for column in columns),
             "filters": self._filters(asked.params),
             "more": sum(1 for name in asked.params if name not in ("search", "owner", "status", "grade")),
             "actions": self._actions(),
@@ -80,7 +84,9 @@ class ContactList(Page):
     def post(self, request: HttpRequest) -> HttpResponseBase:
         """Which columns to show: kept by the browser, for this list."""
         wanted = [column.name for column in contact_table.COLUMNS if column.name in request.POST.getlist("columns")]
-        response = self.redirect(f"{request.path}?{request.META.get('QUERY_STRING', '')}".rstrip("?"))
+        query = request.GET.copy()
+        query.pop("columns", None)  # those of a view: what is chosen now goes before it
+        response = self.redirect(f"{request.path}?{query.urlencode()}".rstrip("?"))
         response.set_cookie(
             contact_table.COOKIE,
             ".".join(wanted) or "none",

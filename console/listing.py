@@ -169,7 +169,7 @@ class Listing:
     def filter_query(self) -> str:
         """The filters of this list without its place: what "all N matching" means."""
         query = self.request.GET.copy()
-        for name in ("page", "cursor", "page_size", "ordering"):
+        for name in ("page", "cursor", "page_size", "ordering", "columns"):
             query.pop(name, None)
         return query.urlencode()
 

@@ -8,6 +8,7 @@ from console import (
     bulk,
     calendar,
     cleanup,
+    contact_views,
     contacts,
     follow_ups,
     groups,
@@ -28,6 +29,7 @@ pages = [
     *bulk.urlpatterns,
     *cleanup.urlpatterns,
     *follow_ups.urlpatterns,  # before the contacts' tabs
+    *contact_views.urlpatterns,
     *contacts.urlpatterns,
     *groups.urlpatterns,
     *imports.urlpatterns,

@@ -28,6 +28,8 @@ from enterprises.actors import Actor
 from enterprises.services import zone
 
 MANY = 50
+# What lists may be ordered by, and the column behind each.
+ORDERINGS = {"added_at": "added_at", "last_contact_at": "last_contact_at", "spend": "spend_365d", "name": "name"}
 
 
 class ListWidget(forms.Widget):

@@ -34,6 +34,7 @@ PERMISSIONS: dict[str, Permission] = {
         Permission("contacts.tag", _("Tag contacts"), _CONTACTS),
         Permission("contacts.import", _("Import files"), _CONTACTS),
         Permission("contacts.export", _("Export lists"), _CONTACTS),
+        Permission("views.share", _("Share views, and change those of others"), _CONTACTS),
         Permission("groups.view", _("See group chats"), _CONTACTS),
         Permission("groups.manage", _("Manage group chats"), _CONTACTS),
         Permission("tags.manage", _("Manage corporate tags"), _CONTACTS),

@@ -10,15 +10,13 @@ from rest_framework.response import Response
 from common import paging
 from contacts import access, queries, search
 from contacts.api import shapes
-from contacts.filters import NAMES, ContactFilter
+from contacts.filters import NAMES, ORDERINGS, ContactFilter
 from contacts.models import Contact, Interaction, Tag
 from contacts.rules import Kind
 from contacts.services import contacts as services
 from contacts.services import history, relations, tags
 from enterprises.models import Member
 from enterprises.rest import LIST_PARAMETERS, TenantAPIView, check_version, etag, get_or_404, reference
-
-ORDERINGS = {"added_at": "added_at", "last_contact_at": "last_contact_at", "spend": "spend_365d", "name": "name"}
 
 
 class ContactView(TenantAPIView):

@@ -1,11 +1,12 @@
 """The routes of this room."""
 
-from contacts.api import bulk, contacts, files, follow_ups, groups, persons, tags
+from contacts.api import bulk, contacts, files, follow_ups, groups, persons, tags, views
 
 # Bulk first: "bulk" is no contact's id.
 urlpatterns = [
     *bulk.urlpatterns,
     *contacts.urlpatterns,
+    *views.urlpatterns,
     *files.urlpatterns,
     *follow_ups.urlpatterns,
     *groups.urlpatterns,

@@ -15,6 +15,7 @@ from contacts.models.contacts import (
 )
 from contacts.models.follow_ups import CalendarFeed, FollowUp, FollowUpFile
 from contacts.models.search import SearchEntry
+from contacts.models.views import SavedView
 
 __all__ = [
     "BulkItem",
@@ -29,6 +30,7 @@ __all__ = [
     "ImportRefusal",
     "Interaction",
     "Purchase",
+    "SavedView",
     "SearchEntry",
     "Tag",
     "TagGroup",

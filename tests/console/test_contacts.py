@@ -7,7 +7,7 @@ from django.test import Client
 
 from common.ids import uuid7
 from common.tenancy import tenant
-from contacts.models import Contact, Follow, FollowTag, GroupChat, Purchase, Tag, TagGroup
+from contacts.models import Contact, Follow, FollowTag, GroupChat, Purchase, SavedView, Tag, TagGroup
 from contacts.services import groups, tags
 from contacts.services.contacts import archive_contact
 from contacts.services.groups import Person
@@ -67,6 +67,27 @@ def test_c11_the_search_box_shows_whom_one_means(admin, at, contact, anna, enter
     assert stranger.get(at("contacts/search/?search=xm")).status_code == 404
 
 
+def test_a_view_keeps_filter_order_and_columns_under_a_name(admin, at, contact, enterprise):
+    answer = admin.post(
+        at("contacts/views/?grade=low&inactive=false&ordering=-spend_365d&page=3"),
+        {"name": "Mine", "columns": "person.owner", "shared": "1"},
+    )
+    assert answer["Location"] == at("contacts/?grade=low&inactive=false&ordering=-spend_365d&columns=person.owner")
+    page = text(admin.get(answer["Location"]))
+    assert '<a class="view is-present" aria-current="true" href="?grade=low' in page and "Delete this view" in page
+    assert ">Owner<" in page and ">Company<" not in page.partition("<thead>")[2].partition("</thead>")[0]
+    again = admin.post(at("contacts/views/?grade=high"), {"name": " Mine "})
+    assert again["Location"] == at("contacts/?grade=high&ordering=-added_at")
+    with tenant(enterprise.pk):
+        view = SavedView.objects.get()
+        assert (view.filter, view.shared, view.columns) == ({"grade": ["high"]}, False, [])
+    wrong = admin.post(at("contacts/views/?grade=gold"), {"name": "Bad"}, follow=True)
+    assert "gold" in text(wrong)
+    admin.post(at(f"contacts/views/{view.pk}/delete/"))
+    with tenant(enterprise.pk):
+        assert not SavedView.objects.exists()
+
+
 def test_the_list_shows_who_they_are_and_how_many(admin, at, contact, enterprise):
     with tenant(enterprise.pk):
         actor = factories.actor(enterprise, contact.owner)
@@ -103,13 +124,13 @@ def test_htmx_gets_the_same_results_without_the_frame(admin, at, contact):
 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_what_the_list_costs(admin, at, enterprise, contact, rows, django_assert_num_queries):
-    """User, enterprise, scope, member, count, rows, people, departments, tags, frame; in tests also three statements
-    that stand for begin and commit."""
+    """User, enterprise, scope, member, count, rows, views, people, departments, tags, frame; in tests also three
+    statements that stand for begin and commit."""
     with tenant(enterprise.pk):
         for _number in range(rows - 1):
             factories.contact(factories.super_admin(enterprise))
     admin.get(at("contacts/"))
-    with django_assert_num_queries(10 + 3):
+    with django_assert_num_queries(11 + 3):
         admin.get(at("contacts/"))
 
 

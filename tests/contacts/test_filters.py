@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from common.errors import Invalid
 from common.ids import uuid7
+from common.sql import execute
 from common.tenancy import tenant
 from contacts.filters import NAMES, ContactFilter
 from contacts.models import Contact, Follow, FollowTag, GroupChat, GroupMember, Tag, TagGroup
+from contacts.services.search_entries import index_one
 from enterprises.models import Department
 from tests import factories
 
@@ -160,6 +162,97 @@ def test_tag_any_all_none_are_what_sets_say(enterprise, data, asked):
             pk for pk, worn in people.items() if (not some or worn & some) and every <= worn and not worn & none
         }
         assert set(found.values_list("pk", flat=True)) == expected
+
+
+NAMES_OF_PEOPLE = ("王小明", "王芳", "李四", "Anna")
+MOMENTS = [factories.NOON - timedelta(days=days) for days in (0, 3, 200)]
+WORDS = {"wang": {"王小明", "王芳"}, "小": {"王小明"}, "lisi": {"李四"}, "a": {"Anna"}, "王 明": {"王小明"}}
+some = st.sets(st.sampled_from(("high", "middle", "low")))
+person = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(NAMES_OF_PEOPLE),
+        "grade": st.sampled_from(("high", "middle", "low")),
+        "status": st.sampled_from(("active", "archived", "lost")),
+        "kind": st.sampled_from(("wechat", "wecom")),
+        "activity": st.sampled_from(("frequent", "occasional", "never")),
+        "inactive": st.booleans(),
+        "owner": st.sampled_from((None, 0, 1)),
+        "added_at": st.sampled_from(MOMENTS),
+        "tags": subsets,
+        "source": st.sampled_from(("", "qr")),
+    }
+)
+# Each question with the same question in plain Python, of a person as drawn above.
+QUESTIONS = {
+    "grade": (some, lambda given, one: not given or one["grade"] in given),
+    "status": (
+        st.sets(st.sampled_from(("active", "archived", "lost"))),
+        lambda given, one: not given or one["status"] in given,
+    ),
+    "kind": (st.sampled_from(("wechat", "wecom")), lambda given, one: one["kind"] == given),
+    "activity": (
+        st.sets(st.sampled_from(("frequent", "never"))),
+        lambda given, one: not given or one["activity"] in given,
+    ),
+    "inactive": (st.booleans(), lambda given, one: one["inactive"] is given),
+    "owner": (
+        st.sets(st.sampled_from((None, 0, 1))),
+        lambda given, one: not given or one["owner"] in given,
+    ),
+    "added_after": (st.sampled_from(MOMENTS), lambda given, one: one["added_at"] >= given),
+    "added_before": (st.sampled_from(MOMENTS), lambda given, one: one["added_at"] < given),
+    "tag_any": (subsets, lambda given, one: not given or bool(one["tags"] & given)),
+    "tag_all": (subsets, lambda given, one: given <= one["tags"]),
+    "tag_none": (subsets, lambda given, one: not one["tags"] & given),
+    "source": (st.just("qr"), lambda given, one: one["source"] == given),
+    "search": (st.sampled_from(sorted(WORDS)), lambda given, one: one["name"] in WORDS[given]),
+}
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    people=st.lists(person, min_size=1, max_size=6),
+    asked=st.fixed_dictionaries({}, optional={name: given for name, (given, _test) in QUESTIONS.items()}),
+)
+def test_filters_combine_freely_and_are_what_plain_python_says(enterprise, people, asked):
+    """All of them with each other; the list, the set and the count agree (O5, C11, C13)."""
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        execute("DELETE FROM contacts_searchentry; DELETE FROM contacts_followtag; DELETE FROM contacts_follow")
+        execute("DELETE FROM contacts_contact")
+        group, _made = TagGroup.objects.get_or_create(name="g")
+        tags = {name: Tag.objects.get_or_create(group=group, name=name)[0] for name in TAGS}
+        owners = [actor.member, factories.member()]
+        keys = {}
+        for number, one in enumerate(people):
+            contact = Contact.objects.create(
+                external_userid=str(number),
+                last_contact_at=one["added_at"],
+                owner=None if one["owner"] is None else owners[one["owner"]],
+                **{name: value for name, value in one.items() if name not in ("owner", "tags", "source")},
+            )
+            index_one(contact)
+            follow = Follow.objects.create(
+                contact=contact, member=owners[1], added_at=factories.NOON, source=one["source"]
+            )
+            FollowTag.objects.bulk_create(FollowTag(follow=follow, contact=contact, tag=tags[t]) for t in one["tags"])
+            keys[contact.pk] = one
+        params = {}
+        for name, given in asked.items():
+            if name.startswith("tag_"):
+                params[name] = [str(tags[t].pk) for t in given]
+            elif name == "owner":
+                params[name] = ["none" if owner is None else str(owners[owner].pk) for owner in given]
+            else:
+                params[name] = sorted(given) if isinstance(given, set) else given
+        made = ContactFilter.from_params(params, actor)
+        made = ContactFilter.from_params(json.loads(json.dumps(made.params)), actor)
+        expected = {
+            pk for pk, one in keys.items() if all(QUESTIONS[name][1](given, one) for name, given in asked.items())
+        }
+        assert set(made.queryset().values_list("pk", flat=True)) == expected
+        assert set(made.listed().values_list("pk", flat=True)) == expected
+        assert (made.count().value, made.count().exact) == (len(expected), True)
 
 
 def test_o5_a_filter_never_shows_more_than_the_actor_sees(inside, enterprise):

@@ -12,6 +12,8 @@ CONSOLE = [
     # --- contacts
     Row("GET", "contacts/", "contacts.view"),
     Row("POST", "contacts/", "contacts.view", SENT),
+    Row("POST", "contacts/views/", "contacts.view", SENT, {"name": "我的"}),
+    Row("POST", "contacts/views/{view}/delete/", "views.share", SENT),
     Row("GET", "contacts/search/", "contacts.view", SENT, {"search": "x"}),
     Row("GET", "contacts/add/", "contacts.add"),
     Row(

@@ -18,6 +18,7 @@ from common.tenancy import tenant
 from contacts.models import GroupChat, Tag, TagGroup
 from contacts.services import attachments, follow_ups
 from contacts.services.contacts import archive_contact
+from contacts.services.views import save_view
 from enterprises.actors import Actor
 from enterprises.models import Department, Enterprise, Member, Role
 from enterprises.services import GRADED_ADMIN, STAFF, builtin_role
@@ -151,6 +152,7 @@ def _enterprise(name: str) -> World:
             "archived": archived.pk,
             "group": group.pk,
             "tag_group": tag_group.pk,
+            "view": save_view(admin, name="高价值", filter={"grade": "high"}, shared=True).pk,
             "tag": Tag.objects.create(group=tag_group, name="展会").pk,
             "department": south.pk,
             "north": north.pk,
