@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy
 from common.errors import NotFound, Text
 from console.base import Page
 from console.follow_up_forms import shown as shown_follow_up
-from contacts import access, agenda, queries
-from contacts.models import Contact, Follow, FollowTag, GroupChat, GroupMember, Purchase
+from contacts import access, agenda, queries, worn_tags
+from contacts.models import Contact, Follow, GroupChat, GroupMember, Purchase
 from contacts.rules import Grade, Kind, Right, Status, masked_phone
+from contacts.services import tag_rules
 from enterprises import audit
 from enterprises.audit_actions import label as action_label
 from enterprises.rest import get_or_404
@@ -36,6 +37,7 @@ TABS: dict[str, tuple[Text, str | None]] = {
     "purchases": (gettext_lazy("Purchases"), None),
     "groups": (gettext_lazy("Group chats"), "groups.view"),
     "followers": (gettext_lazy("Friends"), None),
+    "tag-rules": (gettext_lazy("Tags"), None),
     "visibility": (gettext_lazy("Who sees it"), None),
     "audit": (gettext_lazy("Audit"), "audit.view"),
 }
@@ -84,10 +86,8 @@ class ContactPage(OneContact):
         return {name: label for name, (label, code) in TABS.items() if code is None or self.actor.may(code)}
 
     def _profile(self, contact: Contact) -> dict[str, Any]:
-        worn = FollowTag.objects.filter(contact=contact).select_related("tag__group")
-        names = {row.tag_id: row.tag for row in worn.order_by("tag__group__position", "tag__position", "tag__name")}
         context: dict[str, Any] = {
-            "tags": list(names.values()),
+            "worn": worn_tags.of(contact),
             "masked_phones": [masked_phone(phone) for phone in contact.phones],
             "may_phones": self.actor.may("contacts.phones"),
             "may_privacy": Right.DELETE in self.rights
@@ -136,6 +136,9 @@ class ContactPage(OneContact):
             "ends_others": self.actor.may("contacts.edit") and Right.ASSIGN in self.rights,
             "may_follow": not mine and self.actor.may("contacts.add"),
         }
+
+    def _tag_rules(self, contact: Contact) -> dict[str, Any]:
+        return {"worn": worn_tags.of(contact), "verdicts": tag_rules.explain(self.actor, contact)}
 
     def _visibility(self, contact: Contact) -> dict[str, Any]:
         return {"viewers": queries.viewers(contact)}

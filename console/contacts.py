@@ -3,7 +3,7 @@
 from django.urls import path
 
 from console import contact_actions as actions
-from console import tags
+from console import tag_rules, tags
 from console.contact_list import ContactList
 from console.contact_page import ContactPage
 from console.contact_search import ContactSearch
@@ -24,5 +24,6 @@ urlpatterns = [
     path("contacts/<uuid:pk>/follow/", actions.ContactFollow.as_view(), name="contact-follow"),
     path("contacts/<uuid:pk>/unfollow/<uuid:member_id>/", actions.ContactUnfollow.as_view(), name="contact-unfollow"),
     path("contacts/<uuid:pk>/<slug:tab>/", ContactPage.as_view(), name="contact-tab"),
+    *tag_rules.urlpatterns,  # before tags/<kind>/<id>
     *tags.urlpatterns,
 ]

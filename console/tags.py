@@ -16,12 +16,17 @@ from common.errors import Refusal
 from console.base import Page
 from console.forms import attach
 from contacts.models import Tag, TagGroup
+from contacts.rules import SYSTEM_TAG, TagColour
 from contacts.services import tags as services
 from enterprises.rest import get_or_404
+from enterprises.services import policy
 
 
 class TagGroupForm(forms.Form):
     name = forms.CharField(label=_("Name of the group"), max_length=30)
+    colour = forms.ChoiceField(
+        label=_("Colour"), choices=TagColour.choices(), initial=TagColour.GREY.value, required=False
+    )
     tags = forms.CharField(
         label=_("Tags"), max_length=2000, required=False, help_text=_("Several separated by commas.")
     )
@@ -29,7 +34,8 @@ class TagGroupForm(forms.Form):
     def given(self) -> dict[str, Any]:
         """As the service takes it."""
         named = self.cleaned_data["tags"].replace("，", ",").split(",")
-        return {"name": self.cleaned_data["name"], "tags": [name.strip() for name in named if name.strip()]}
+        data = {"name": self.cleaned_data["name"], "colour": self.cleaned_data["colour"] or TagColour.GREY.value}
+        return {**data, "tags": [name.strip() for name in named if name.strip()]}
 
 
 class Tags(Page):
@@ -58,7 +64,14 @@ class Tags(Page):
         groups: dict[Any, tuple[TagGroup, list[Tag]]] = {group.pk: (group, []) for group in TagGroup.objects.all()}
         for tag in Tag.objects.all():
             groups[tag.group_id][1].append(tag)
-        context = {"groups": list(groups.values()), "form": form, "may_manage": self.actor.may("tags.manage")}
+        context = {
+            "groups": list(groups.values()),
+            "form": form,
+            "may_manage": self.actor.may("tags.manage"),
+            "may_rule": self.actor.may("tags.manage") and self.actor.sees_all,
+            "system_tag": SYSTEM_TAG,
+            "days": policy().inactive_days,
+        }
         return self.render(context, status=status)
 
 
@@ -73,7 +86,8 @@ class TagChange(Page):
         self.title = row.name
         tags = Tag.objects.filter(group=row) if isinstance(row, TagGroup) else Tag.objects.filter(pk=row.pk)
         worn = tags.aggregate(number=Count("taggings__contact_id", distinct=True))["number"]
-        return self.render({"row": row, "kind": kind, "worn": worn, "back": self._back_to_list()})
+        context = {"row": row, "kind": kind, "worn": worn, "back": self._back_to_list(), "colours": TagColour}
+        return self.render(context)
 
     def post(self, request: HttpRequest, kind: str, pk: UUID) -> HttpResponseBase:
         row = self._row(kind, pk)
@@ -85,9 +99,19 @@ class TagChange(Page):
             tag = services.create_tag(self.actor, group=row, name=name)
             messages.success(request, _("“%(name)s” was added.") % {"name": tag.name})
         else:
-            services.edit(self.actor, row=row, name=name)
+            services.edit(self.actor, row=row, name=name, **self._more(row))
             messages.success(request, _("“%(name)s” was changed.") % {"name": row.name})
         return self.redirect(self._back_to_list())
+
+    def _more(self, row: TagGroup | Tag) -> dict[str, Any]:
+        """Order and colour, where they are given."""
+        given: dict[str, Any] = {}
+        position = self.request.POST.get("position", "")
+        if position.isascii() and position.isdigit() and len(position) < 6:
+            given["position"] = int(position)
+        if isinstance(row, TagGroup) and (colour := self.request.POST.get("colour")):
+            given["colour"] = colour
+        return given
 
     def _row(self, kind: str, pk: UUID) -> TagGroup | Tag:
         return get_or_404(TagGroup.objects.all() if kind == "group" else Tag.objects.all(), pk)

@@ -17,7 +17,7 @@ from django.http import QueryDict
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext_lazy as _
 
-from common import paging
+from common import clock, paging
 from common.errors import Invalid
 from common.ids import parse_uuid
 from contacts import search
@@ -93,6 +93,22 @@ class MomentField(forms.Field):
         return text
 
 
+class NumberField(forms.IntegerField):
+    """A whole number that can be reckoned with."""
+
+    most = 1_000_000_000
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.pop("lookup_expr", None)
+        super().__init__(min_value=0, max_value=self.most, **kwargs)
+
+
+class DaysField(NumberField):
+    """How many days ago."""
+
+    most = 36_500
+
+
 class TextField(forms.CharField):
     """A short text; NUL, which PostgreSQL cannot hold, is refused by Django's own validator."""
 
@@ -131,6 +147,10 @@ class ContactFilterSet(django_filters.FilterSet):
     added_before = _ask(MomentField, "until", _("Added on this day or earlier, or before this moment."))
     last_contact_after = _ask(MomentField, "since", _("Last contact on this day or later."))
     last_contact_before = _ask(MomentField, "until", _("Last contact on this day or earlier, or before this moment."))
+    known_days = _ask(DaysField, "by_known", _("Added at least so many days ago."))
+    silent_days = _ask(DaysField, "by_silent", _("Nothing came from the contact for at least so many days."))
+    spend_from = _ask(NumberField, "by_spend_from", _("Spent at least so much (CNY) in the spending window."))
+    spend_below = _ask(NumberField, "by_spend_below", _("Spent less than so much (CNY) in the spending window."))
     department = _ask(ListField, "by_department", _("Ids of departments of the owner, subtrees included."))
     group = _ask(ListField, "by_group", _("Ids of group chats the contact is in."))
 
@@ -168,6 +188,19 @@ class ContactFilterSet(django_filters.FilterSet):
 
     def by_source(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         return queryset.filter(Exists(Follow.objects.filter(contact_id=OuterRef("pk"), source=value)))
+
+    def by_known(self, queryset: QuerySet, name: str, value: int) -> QuerySet:
+        return queryset.filter(added_at__lte=clock.now() - timedelta(days=value))
+
+    def by_silent(self, queryset: QuerySet, name: str, value: int) -> QuerySet:
+        since = clock.now() - timedelta(days=value)
+        return queryset.filter(Q(last_customer_at__lte=since) | Q(last_customer_at=None, added_at__lte=since))
+
+    def by_spend_from(self, queryset: QuerySet, name: str, value: int) -> QuerySet:
+        return queryset.filter(spend_365d__gte=value)
+
+    def by_spend_below(self, queryset: QuerySet, name: str, value: int) -> QuerySet:
+        return queryset.filter(spend_365d__lt=value)
 
     def by_department(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
         return queryset.filter(owner_id__in=members_of_departments(value).values("id"))

@@ -3,9 +3,11 @@
 Set-based SQL that tags or grades a whole enterprise must give what these functions give; its tests compare.
 """
 
+import unicodedata
+from collections.abc import Mapping
 from datetime import datetime, time, timedelta, tzinfo
 from decimal import Decimal
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.utils.translation import gettext_lazy as _
 
@@ -111,6 +113,56 @@ def is_customer_side(kind: str) -> bool:
 def is_sign_of_life(kind: str, policy: Policy) -> bool:
     """Does this kind end a contact's silence by the enterprise's policy (C7)?"""
     return kind in policy.inactive_kinds
+
+
+# --- Tags ------------------------------------------------------------------------------------------------
+
+# Limits of WeCom itself (reference of corporate tags), not of an enterprise's policy.
+MOST_TAGS = 10_000
+MOST_TAGS_OF_A_FOLLOW = 3_000
+
+# The system's own tag, set every night by silence (C7): nobody makes or puts on one that looks like it.
+SYSTEM_TAG = "低效"
+_RESERVED = frozenset({SYSTEM_TAG, "inactive"})
+
+
+def is_reserved_tag(name: str) -> bool:
+    """Is this the name of a tag that only the system sets?"""
+    return unicodedata.normalize("NFKC", name).strip().casefold() in _RESERVED
+
+
+class TagColour(Choice):
+    """The colour of a group of tags."""
+
+    GREY = "secondary", _("Grey")
+    BLUE = "blue", _("Blue")
+    CYAN = "cyan", _("Cyan")
+    GREEN = "green", _("Green")
+    YELLOW = "yellow", _("Yellow")
+    ORANGE = "orange", _("Orange")
+    RED = "red", _("Red")
+    PURPLE = "purple", _("Purple")
+
+
+class TagEffect(Choice):
+    """What a rule does with its tag (C13)."""
+
+    TAG = "tag", _("Put the tag on")
+    UNTAG = "untag", _("Take the tag off")
+    KEEP = "keep", _("Put the tag on, and off again when the conditions end")
+
+
+def opposed(one: str, other: str) -> bool:
+    """Do two effects want opposite things of the same tag?"""
+    return (one == TagEffect.UNTAG) != (other == TagEffect.UNTAG)
+
+
+TAG_QUESTIONS = ("tag_any", "tag_all", "tag_none")
+
+
+def asked_tags(conditions: Mapping[str, Any]) -> set[str]:
+    """The ids of the tags that a filter names."""
+    return {tag for question in TAG_QUESTIONS for tag in conditions.get(question, ())}
 
 
 # --- Follow-ups ------------------------------------------------------------------------------------------

@@ -51,6 +51,11 @@ class Actor:
     def member_id(self) -> UUID | None:
         return self.member.pk if self.member is not None else None
 
+    @property
+    def sees_all(self) -> bool:
+        """Does the actor see the whole enterprise (O4)?"""
+        return self.member is None or self.member.role.scope == "all"
+
     def may(self, code: str) -> bool:
         """Does the role give this permission code?"""
         return self.member is None or code in self.member.role.codes

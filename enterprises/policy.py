@@ -230,6 +230,14 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
             _("Purchases in the spending window that make a frequent buyer; by default one a quarter."),
         ),
     ] = 4
+    dead_tag_days: Annotated[
+        Days,
+        Text(
+            Group.VALUE,
+            _("Dead tags after (days)"),
+            _("A tag that was put on nobody for this long is reported as dead."),
+        ),
+    ] = 180
     attachment_mb: Annotated[
         int,
         Field(ge=1, le=100),

@@ -22,6 +22,7 @@ JOBS = (
     ("contacts.grade", "02:11", 90),
     ("contacts.tag_inactive", "03:17", 60),
     ("contacts.index", "04:07", 60),
+    ("contacts.tag_rules", "04:23", 60),
     ("quota.verify", "04:37", 60),
     ("contacts.sweep_files", "04:53", 60),
     ("jobs.clean_up", "05:13", 120),

@@ -7,7 +7,7 @@ from common.rest import Body
 from contacts.filters import ContactFilterSet
 from contacts.models import Contact
 from contacts.queries import Rule
-from contacts.rules import Activity, Grade, GradeSource, Kind, Side, Status
+from contacts.rules import Activity, Grade, GradeSource, Kind, Side, Status, TagColour
 
 RECORDED = [(kind.value, kind.label) for kind in Kind if kind.side is not Side.SYSTEM]
 
@@ -201,19 +201,25 @@ class ViewersShape(serializers.Serializer):
 class TagGroupShape(serializers.Serializer):
     id = serializers.UUIDField()
     name = serializers.CharField()
+    colour = serializers.ChoiceField(TagColour.choices())
     position = serializers.IntegerField()
     tags = NamedShape(many=True)
 
 
 class NewTagGroup(Body):
     name = serializers.CharField(max_length=30)
+    colour = serializers.ChoiceField(TagColour.choices(), required=False)
     position = serializers.IntegerField(min_value=0, max_value=10000, required=False)
     tags = serializers.ListField(child=serializers.CharField(max_length=30), required=False, max_length=100)
 
 
-class TagGroupEdit(Body):
+class TagEdit(Body):
     name = serializers.CharField(max_length=30, required=False)
     position = serializers.IntegerField(min_value=0, max_value=10000, required=False)
+
+
+class TagGroupEdit(TagEdit):
+    colour = serializers.ChoiceField(TagColour.choices(), required=False)
 
 
 class NewTag(Body):

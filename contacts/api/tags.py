@@ -19,6 +19,7 @@ def represent_group(group: TagGroup) -> dict[str, Any]:
     return {
         "id": group.pk,
         "name": group.name,
+        "colour": group.colour,
         "position": group.position,
         "tags": [{"id": tag.pk, "name": tag.name} for tag in group.tags.all()],
     }
@@ -93,10 +94,10 @@ class TagView(ContactView):
     def get(self, request: Request, pk: str) -> Response:
         return Response(represent_tag(get_or_404(Tag.objects.select_related("group"), pk)))
 
-    @extend_schema(request=shapes.TagGroupEdit(partial=True), responses=shapes.TagShape)
+    @extend_schema(request=shapes.TagEdit(partial=True), responses=shapes.TagShape)
     def patch(self, request: Request, pk: str) -> Response:
         tag = get_or_404(Tag.objects.select_related("group"), pk)
-        services.edit(self.actor, row=tag, **self.read(shapes.TagGroupEdit))
+        services.edit(self.actor, row=tag, **self.read(shapes.TagEdit))
         return Response(represent_tag(tag))
 
     @extend_schema(request=None, responses={204: None})

@@ -1,6 +1,6 @@
 """The routes of this room."""
 
-from contacts.api import bulk, contacts, files, follow_ups, groups, persons, tags, views
+from contacts.api import bulk, contacts, files, follow_ups, groups, persons, tag_rules, tags, views
 
 # Bulk first: "bulk" is no contact's id.
 urlpatterns = [
@@ -11,5 +11,6 @@ urlpatterns = [
     *follow_ups.urlpatterns,
     *groups.urlpatterns,
     *persons.urlpatterns,
+    *tag_rules.urlpatterns,
     *tags.urlpatterns,
 ]

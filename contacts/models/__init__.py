@@ -15,6 +15,7 @@ from contacts.models.contacts import (
 )
 from contacts.models.follow_ups import CalendarFeed, FollowUp, FollowUpFile
 from contacts.models.search import SearchEntry
+from contacts.models.tag_rules import TagRule
 from contacts.models.views import SavedView
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "SearchEntry",
     "Tag",
     "TagGroup",
+    "TagRule",
 ]

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from common import clock
 from common.tenancy import TenantForeignKey, TenantManager, TenantModel
 from contacts.querysets import ContactQuerySet, GroupQuerySet
-from contacts.rules import Activity, Grade, GradeSource, Side, Status
+from contacts.rules import Activity, Grade, GradeSource, Side, Status, TagColour
 
 
 class Contact(TenantModel):
@@ -98,6 +98,7 @@ class TagGroup(TenantModel):
     """Corporate tags come in groups (C13)."""
 
     name = models.CharField(_("name"), max_length=30)
+    colour = models.CharField(_("colour"), max_length=12, choices=TagColour.choices, default=TagColour.GREY)
     position = models.PositiveIntegerField(default=0)
 
     class Meta(TenantModel.Meta):
@@ -124,17 +125,24 @@ class Tag(TenantModel):
 
 
 class FollowTag(TenantModel):
-    """A tag on a contact belongs to the follow, as in WeCom (C13); the contact stands here for filters."""
+    """A tag on a contact belongs to the follow, as in WeCom (C13); the contact stands here for filters.
+
+    `rule` is the rule that put it on; empty for tags put on by hand.
+    """
 
     follow = TenantForeignKey(Follow, related_name="taggings")
     contact = TenantForeignKey(Contact, related_name="taggings")
     tag = TenantForeignKey(Tag, related_name="taggings")
+    rule = TenantForeignKey("contacts.TagRule", null=True, related_name="taggings")
 
     class Meta(TenantModel.Meta):
         constraints = (models.UniqueConstraint(fields=("enterprise_id", "follow", "tag"), name="follow_tag_once"),)
         indexes = (
             models.Index(fields=("enterprise_id", "contact", "tag"), name="follow_tag_contact"),
             models.Index(fields=("enterprise_id", "tag", "contact"), name="follow_tag_tag"),
+            models.Index(
+                fields=("enterprise_id", "rule", "contact"), name="follow_tag_rule", condition=~models.Q(rule=None)
+            ),
         )
 
 

@@ -4,42 +4,51 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, Invalid
-from contacts.models import Contact, Follow, FollowTag, Tag, TagGroup
-from contacts.rules import Right
+from common.sql import execute
+from common.tenancy import current_enterprise_id
+from contacts.models import Contact, Follow, FollowTag, Tag, TagGroup, TagRule
+from contacts.rules import MOST_TAGS, MOST_TAGS_OF_A_FOLLOW, Right, TagColour, asked_tags, is_reserved_tag
 from contacts.services.steps import hold
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Role
 
 
-def create_tag_group(actor: Actor, *, name: str, tags: Sequence[str] = (), position: int = 0) -> TagGroup:
-    """Make a group, with its first tags. Raises Conflict name_taken."""
+def create_tag_group(
+    actor: Actor, *, name: str, tags: Sequence[str] = (), position: int = 0, colour: str = TagColour.GREY
+) -> TagGroup:
+    """Make a group, with its first tags. Raises Conflict name_taken, reserved_name, too_many_tags."""
     actor.require("tags.manage")
-    group = TagGroup(name=_named(name), position=position)
+    group = TagGroup(name=_named(name), position=position, colour=_coloured(colour))
     _save(group, force_insert=True)
-    names = list(dict.fromkeys(_named(tag) for tag in tags))
+    names = list(dict.fromkeys(_free(tag) for tag in tags))
+    make_room(len(names))
     Tag.objects.bulk_create(Tag(group=group, name=tag, position=number) for number, tag in enumerate(names))
     audit.record(actor, "tag_group.created", group, after={"name": group.name, "tags": names})
     return group
 
 
 def create_tag(actor: Actor, *, group: TagGroup, name: str, position: int = 0) -> Tag:
-    """Make a tag. Raises Conflict name_taken when the group has one of this name."""
+    """Make a tag. Raises Conflict name_taken when the group has one of this name, reserved_name, too_many_tags."""
     actor.require("tags.manage")
-    tag = Tag(group=group, name=_named(name), position=position)
+    tag = Tag(group=group, name=_free(name), position=position)
+    make_room(1)
     _save(tag, force_insert=True)
     audit.record(actor, "tag.created", tag, after={"name": tag.name, "group": group.name})
     return tag
 
 
 def edit(actor: Actor, *, row: TagGroup | Tag, **changes: Any) -> None:
-    """Change name or position of a tag or a group. Raises Conflict name_taken."""
+    """Change name or position of a tag or a group, and the colour of a group. Raises Conflict name_taken."""
     actor.require("tags.manage")
     if "name" in changes:
-        changes["name"] = _named(changes["name"])
+        changes["name"] = _free(changes["name"]) if isinstance(row, Tag) else _named(changes["name"])
+    if "colour" in changes:
+        changes["colour"] = _coloured(changes["colour"])
     before, after = audit.changes(row, changes)
     if after:
         _save(row, update_fields=list(after))
@@ -48,12 +57,16 @@ def edit(actor: Actor, *, row: TagGroup | Tag, **changes: Any) -> None:
 
 
 def delete(actor: Actor, *, row: TagGroup | Tag) -> int:
-    """Delete a tag, or a group with its tags; they vanish from all contacts. Returns how many contacts wore them."""
+    """Delete a tag, or a group with its tags; they vanish from all contacts. Returns how many contacts wore them.
+
+    Raises Conflict tag_in_use for a tag that a rule sets or asks for.
+    """
     actor.require("tags.manage")
     tags = Tag.objects.filter(group=row) if isinstance(row, TagGroup) else Tag.objects.filter(pk=row.pk)
     worn = FollowTag.objects.filter(tag__in=tags)
     contacts = worn.values("contact_id").distinct().count()
     names = list(tags.values_list("name", flat=True))
+    _not_in_rules(tags)
     before = {"name": row.name, "tags": names, "contacts": contacts}
     is_group = isinstance(row, TagGroup)
     audit.record(actor, "tag_group.deleted" if is_group else "tag.deleted", row, before=before)
@@ -84,6 +97,12 @@ def tag_contact(
     FollowTag.objects.bulk_create(
         [FollowTag(follow=target, contact=contact, tag=tag) for tag in add], ignore_conflicts=True
     )
+    if add and FollowTag.objects.filter(follow=target).count() > MOST_TAGS_OF_A_FOLLOW:
+        raise Conflict(
+            _("A member can put at most %(limit)s tags on one contact.") % {"limit": MOST_TAGS_OF_A_FOLLOW},
+            code="too_many_tags",
+            limit=MOST_TAGS_OF_A_FOLLOW,
+        )
     worn = FollowTag.objects.filter(contact=contact, tag__in=remove)
     (worn.filter(follow=own) if own and _is_staff(actor) else worn).delete()
     after = set(FollowTag.objects.filter(contact=contact).values_list("tag__name", flat=True))
@@ -91,6 +110,28 @@ def tag_contact(
     if added or removed:
         audit.record(actor, "contact.tagged", contact, before={"tags": sorted(before)}, after={"tags": sorted(after)})
     return added, removed
+
+
+def make_room(wanted: int) -> None:
+    """Raise Conflict too_many_tags when the enterprise would have more tags than WeCom takes; two at once wait here."""
+    execute("SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", {"key": f"tags:{current_enterprise_id()}"})
+    if Tag.objects.count() + wanted > MOST_TAGS:
+        raise Conflict(
+            _("An enterprise has at most %(limit)s tags.") % {"limit": MOST_TAGS}, code="too_many_tags", limit=MOST_TAGS
+        )
+
+
+def _not_in_rules(tags: QuerySet[Tag]) -> None:
+    named = {str(pk) for pk in tags.values_list("pk", flat=True)}
+    users = [
+        rule.name for rule in TagRule.objects.all() if str(rule.tag_id) in named or named & asked_tags(rule.conditions)
+    ]
+    if users:
+        raise Conflict(
+            _("Rules use this tag: %(rules)s. Change or delete them first.") % {"rules": ", ".join(users)},
+            code="tag_in_use",
+            rules=users,
+        )
 
 
 def _is_staff(actor: Actor) -> bool:
@@ -101,6 +142,24 @@ def _named(name: str) -> str:
     if not 1 <= len(name.strip()) <= 30:
         raise Invalid({"name": [_("A name has 1 to 30 characters.")]})
     return name.strip()
+
+
+def _free(name: str) -> str:
+    """A name for a tag: the system's own tag is nobody's to imitate (C13)."""
+    name = _named(name)
+    if is_reserved_tag(name):
+        raise Conflict(
+            _("“%(name)s” is the system's own tag: it follows from silence and cannot be set by hand.")
+            % {"name": name},
+            code="reserved_name",
+        )
+    return name
+
+
+def _coloured(colour: str) -> str:
+    if colour not in set(TagColour):
+        raise Invalid({"colour": [_("Choose one of the offered values.")]})
+    return TagColour(colour).value
 
 
 def _save(row: TagGroup | Tag, **options: Any) -> None:

@@ -38,6 +38,7 @@ def test_defaults_are_the_numbers_of_the_domain():
         "grade_high": "5000",
         "grade_middle": "1000",
         "frequent_purchases": 4,
+        "dead_tag_days": 180,
         "attachment_mb": 10,
         "attachments": 9,
         "undo_days": 30,

@@ -34,6 +34,12 @@ def order(world: World) -> dict[str, Any]:
 def rule(world: World) -> dict[str, Any]:
     """For the south."""
     return {"department": world.ids["department"], "plan": plan(world)}
+WHOLE = {"graded_in": 403, "graded_out": 403}
+
+
+def new_rule(world: World) -> dict[str, Any]:
+    """A tag rule."""
+    return {"name": "高价值", "conditions": {"grade": ["high"]}, "effect": "tag", "tag": world.ids["tag"]}
 
 
 API = [
@@ -191,6 +197,18 @@ API = [
         "contacts.assign",
         body=lambda w: {"results": [{"item": w.ids["handed"], "state": "refused"}]},
     ),
+    Row("GET", "contacts/{contact}/tags/explained", "contacts.view"),
+    # Rules and counts speak about every contact: for those who see every contact.
+    Row("GET", "tags/usage", "tags.manage", but=WHOLE),
+    Row("POST", "tags/{tag}/merge", "tags.manage", 202, lambda w: {"into": w.ids["other_tag"]}),
+    Row("GET", "tag-rules", "tags.manage", but=WHOLE),
+    Row("POST", "tag-rules", "tags.manage", 201, new_rule, but=WHOLE),
+    Row("POST", "tag-rules/trial", "tags.manage", 200, new_rule, but=WHOLE),
+    Row("GET", "tag-rules/conflicts", "tags.manage", but=WHOLE),
+    Row("GET", "tag-rules/{tag_rule}", "tags.manage", but=WHOLE),
+    Row("PUT", "tag-rules/{tag_rule}", "tags.manage", 200, new_rule, but=WHOLE),
+    Row("DELETE", "tag-rules/{tag_rule}", "tags.manage", 204, but=WHOLE),
+    Row("POST", "tag-rules/{tag_rule}/apply", "tags.manage", 202, but=WHOLE),
     # --- jobs
     Row("GET", "jobs"),
     Row("GET", "jobs/{job}"),

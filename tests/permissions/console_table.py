@@ -6,6 +6,8 @@ from tests.permissions.world import OURS
 
 # A form that may be sent: whatever comes of it, it is neither refused nor missing.
 SENT = (200, 204, 286, 302, 400, 409, 422)
+# For those who see every contact.
+WHOLE = {"graded_in": 403, "graded_out": 403}
 
 CONSOLE = [
     Row("GET", ""),
@@ -67,6 +69,13 @@ CONSOLE = [
     Row("POST", "tags/", "tags.manage", SENT, {"name": "行业"}),
     Row("GET", "tags/tag/{tag}/", "tags.manage", SENT),
     Row("POST", "tags/tag/{tag}/", "tags.manage", SENT, {"name": "改名"}),
+    Row("GET", "tags/report/", "tags.manage", but=WHOLE),
+    Row("POST", "tags/report/", "tags.manage", SENT, but=WHOLE),
+    Row("GET", "tags/rules/", "tags.manage", but=WHOLE),
+    Row("GET", "tags/rules/new/", "tags.manage", but=WHOLE),
+    Row("POST", "tags/rules/new/", "tags.manage", SENT, {"name": "x"}, but=WHOLE),
+    Row("GET", "tags/rules/{tag_rule}/", "tags.manage", but=WHOLE),
+    Row("POST", "tags/rules/{tag_rule}/", "tags.manage", SENT, {"name": "x"}, but=WHOLE),
     Row("GET", "groups/", "groups.view"),
     Row("POST", "groups/", "groups.manage", SENT, {"name": "新群"}),
     Row("GET", "groups/{group}/", "groups.view"),

@@ -15,7 +15,7 @@ import tests.jobs.handlers  # noqa: F401
 from collaboration.services import transfers
 from common import clock
 from common.tenancy import tenant
-from contacts.models import GroupChat, Tag, TagGroup
+from contacts.models import GroupChat, Tag, TagGroup, TagRule
 from contacts.services import attachments, follow_ups
 from contacts.services.contacts import archive_contact
 from contacts.services.views import save_view
@@ -116,6 +116,9 @@ def _enterprise(name: str) -> World:
         plan = follow_ups.write(owner, contact=contact, text="回访", next_at=clock.now() + timedelta(days=1))
         paper = attachments.attach(owner, follow_up=plan, file=SimpleUploadedFile("报价.txt", "三件八折".encode()))
         tag_group = TagGroup.objects.create(name="来源")
+        tag = Tag.objects.create(group=tag_group, name="展会")
+        ruled = Tag.objects.create(group=TagGroup.objects.create(name="意向"), name="高")
+        rule = TagRule.objects.create(name="规则", conditions={"grade": ["low"]}, tag=ruled)
         runs = {
             "job": _run(admin, "done", report="x", report_name="x.csv", undo_until=clock.now() + timedelta(days=1)),
             "open_job": _run(admin, "queued"),
@@ -153,7 +156,9 @@ def _enterprise(name: str) -> World:
             "group": group.pk,
             "tag_group": tag_group.pk,
             "view": save_view(admin, name="高价值", filter={"grade": "high"}, shared=True).pk,
-            "tag": Tag.objects.create(group=tag_group, name="展会").pk,
+            "tag": tag.pk,
+            "other_tag": Tag.objects.create(group=tag_group, name="网站").pk,
+            "tag_rule": rule.pk,
             "department": south.pk,
             "north": north.pk,
             "leaf": Department.objects.create(name="空部门", parent=south).pk,

@@ -10,9 +10,10 @@ from common.sql import row as one_row
 from contacts.files.reasons import Reason
 from contacts.files.rows import ContactRow
 from contacts.models import Contact, Tag, TagGroup
-from contacts.rules import RIGHT_OF, Activity, Grade, GradeSource, Kind, Right, Side, Status
+from contacts.rules import RIGHT_OF, Activity, Grade, GradeSource, Kind, Right, Side, Status, is_reserved_tag
 from contacts.services import search_entries
 from contacts.services.imports.staging import Loaded, Loader
+from contacts.services.tags import make_room
 from quota import queries as quota_queries
 from quota import services as quota
 from quota.models import Account
@@ -96,17 +97,18 @@ class ContactLoader(Loader[ContactRow]):
             row.phones,
             owner,
             row.added_at,
-            [self.tags[tag] for tag in row.tags],
+            [self.tags[tag] for tag in row.tags if tag in self.tags],
         )
 
     def _find_tags(self, batch: Sequence[tuple[int, ContactRow]]) -> None:
-        """Corporate tags by name; unknown ones are made in a group of their own."""
-        wanted = {tag for _line, row in batch for tag in row.tags} - self.tags.keys()
+        """Corporate tags by name; unknown ones are made in a group of their own. The system's own tag is left out."""
+        wanted = {tag for _line, row in batch for tag in row.tags if not is_reserved_tag(tag)} - self.tags.keys()
         if not wanted:
             return
         self.tags.update(Tag.objects.filter(name__in=wanted).order_by("-position", "-id").values_list("name", "pk"))
         missing = sorted(wanted - self.tags.keys())
         if missing:
+            make_room(len(missing))
             group, _made = TagGroup.objects.get_or_create(name=TAG_GROUP)
             Tag.objects.bulk_create([Tag(group=group, name=name) for name in missing], ignore_conflicts=True)
             self.tags.update(Tag.objects.filter(group=group, name__in=missing).values_list("name", "pk"))

@@ -1,0 +1,73 @@
+"""Merging two tags: every contact that wears the one wears the other, and the one is gone (C13)."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import Conflict, Invalid
+from common.ids import parse_uuid
+from common.sql import execute, row
+from common.tenancy import current_enterprise_id
+from contacts.models import Tag
+from contacts.services import tag_rules
+from enterprises import audit
+from enterprises.actors import Actor
+from jobs import services as jobs
+from jobs.models import JobRun
+from jobs.runner import JobContext
+
+JOB = "contacts.merge_tags"
+STEP = 20_000
+
+_MOVE = """
+WITH moved AS (
+    DELETE FROM contacts_followtag AS gone WHERE gone.enterprise_id = %(enterprise)s AND gone.id IN (
+        SELECT id FROM contacts_followtag WHERE enterprise_id = %(enterprise)s AND tag_id = %(tag)s LIMIT %(step)s)
+    RETURNING gone.follow_id, gone.contact_id, gone.rule_id
+), made AS (
+    INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id, rule_id)
+    SELECT uuid7(), %(enterprise)s, follow_id, contact_id, %(into)s, rule_id FROM moved
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM moved
+"""
+
+
+def start(actor: Actor, *, tag: Tag, into: Tag) -> JobRun:
+    """Queue the merge of `tag` into another one. Raises Invalid for a tag and itself."""
+    actor.require("tags.manage")
+    if tag.pk == into.pk:
+        raise Invalid({"into": [_("Choose another tag.")]})
+    return jobs.enqueue(actor, name=JOB, params={"tag": str(tag.pk), "into": str(into.pk)})
+
+
+def run(context: JobContext) -> dict[str, Any]:
+    """The job: taggings step by step, then, with the tag locked against new ones, the rest and the tag itself."""
+    while _step(context, last=False) == STEP:
+        pass
+    _step(context, last=True)
+    return {"moved": context.done}
+
+
+def _step(context: JobContext, *, last: bool) -> int:
+    with context.step():
+        tags = Tag.objects.select_for_update(no_key=not last).in_bulk([parse_uuid(context.params["tag"])])
+        into = Tag.objects.select_for_update(no_key=True).filter(pk=parse_uuid(context.params["into"])).first()
+        tag = next(iter(tags.values()), None)
+        if tag is None or into is None:
+            raise Conflict(_("A tag was deleted meanwhile."), code="tag_gone")
+        params = {"enterprise": current_enterprise_id(), "tag": tag.pk, "into": into.pk, "step": STEP}
+        moved = 0
+        while True:
+            counted = row(_MOVE, params)
+            assert counted is not None
+            moved += counted[0]
+            if not last or counted[0] < STEP:
+                break
+        context.done += moved
+        if last:
+            tag_rules.forget_tag(tag, into)
+            execute("DELETE FROM contacts_tag WHERE enterprise_id = %(enterprise)s AND id = %(tag)s", params)
+            after = {"into": into.name, "taggings": context.done}
+            audit.record(context.actor, "tag.merged", tag, before={"name": tag.name}, after=after)
+        return moved
