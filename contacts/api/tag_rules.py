@@ -65,7 +65,7 @@ class MergeBody(Body):
     into = serializers.UUIDField(help_text=_("The tag that stays."))
 
 
-class RuleBody(Body):
+class TagRuleBody(Body):
     name = serializers.CharField(max_length=64)
     conditions = serializers.DictField(help_text=_("A filter of contacts, as in GET contacts."))
     effect = serializers.ChoiceField(TagEffect.choices())
@@ -208,7 +208,7 @@ class RuleView(ContactView):
 
     def given(self) -> dict[str, Any]:
         """The checked body, with its tag."""
-        data = self.read(RuleBody)
+        data = self.read(TagRuleBody)
         data["tag"] = reference(Tag.objects.all(), data["tag"], "tag")
         return data
 
@@ -224,7 +224,7 @@ class RulesView(RuleView):
         services.require(self.actor)
         return self.page(TagRule.objects.select_related("tag"), represent, orderings=("position",), default="position")
 
-    @extend_schema(request=RuleBody, responses={201: TagRuleShape})
+    @extend_schema(request=TagRuleBody, responses={201: TagRuleShape})
     def post(self, request: Request) -> Response:
         rule = services.save(self.actor, **self.given())
         return etag(Response(represent(rule), status=201), rule.version)
@@ -240,7 +240,7 @@ class OneRuleView(RuleView):
         rule = self.rule(pk)
         return etag(Response(represent(rule)), rule.version)
 
-    @extend_schema(request=RuleBody, responses=TagRuleShape)
+    @extend_schema(request=TagRuleBody, responses=TagRuleShape)
     def put(self, request: Request, pk: str) -> Response:
         rule = self.rule(pk)
         check_version(request, rule)
@@ -262,7 +262,7 @@ class TrialView(RuleView):
 
     permissions = {"POST": "tags.manage"}
 
-    @extend_schema(request=RuleBody, responses=TrialShape)
+    @extend_schema(request=TagRuleBody, responses=TrialShape)
     def post(self, request: Request) -> Response:
         data = self.given()
         conditions = services.checked(self.actor, data["conditions"])

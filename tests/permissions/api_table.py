@@ -34,6 +34,8 @@ def order(world: World) -> dict[str, Any]:
 def rule(world: World) -> dict[str, Any]:
     """For the south."""
     return {"department": world.ids["department"], "plan": plan(world)}
+
+
 WHOLE = {"graded_in": 403, "graded_out": 403}
 
 
