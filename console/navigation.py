@@ -53,7 +53,8 @@ MENU: tuple[Entry, ...] = (
             Entry(_("Ledger"), url="ledger"),
             Entry(_("Two numbers"), url="platform-number"),
             Entry(_("Forecast"), url="forecast"),
-            Entry(_("Plan"), url="plan"),
+            # Tells of everybody, as the ledger does.
+            Entry(_("Plan"), url="plan", permission="quota.ledger"),
             Entry(_("Team budgets"), url="budgets"),
             Entry(_("Rehearsal"), url="rehearsal"),
         ),

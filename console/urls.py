@@ -20,6 +20,7 @@ from console import (
     persons,
     quota,
     quota_forecast,
+    quota_plan,
     settings,
 )
 
@@ -38,6 +39,7 @@ pages = [
     *persons.urlpatterns,
     *quota.urlpatterns,
     *quota_forecast.urlpatterns,
+    *quota_plan.urlpatterns,
     *settings.urlpatterns,
 ]
 

@@ -89,6 +89,7 @@ ACTIONS: dict[str, Text] = {
     "contacts.untagged": _("Tags taken off a batch of contacts"),
     "contacts.owner_changed": _("Owner of a batch of contacts changed"),
     "contacts.deleted": _("Contacts deleted for good as a batch"),
+    "plan.carried_out": _("Plan carried out: contacts archived"),
     "contacts.imported": _("File imported"),
     "contacts.exported": _("List exported"),
     "view.saved": _("View saved"),

@@ -63,7 +63,7 @@ def outlook(enterprise: Enterprise, *, days: int = SHOWN, view: queries.Overview
     return Outlook(
         today=today,
         view=view,
-        history=[*ledger.served_by_day(days, view.now, local)[:-1], (today, served)],
+        history=[*(ledger.served_by_day(days, view.now, local)[:-1] if days > 1 else ()), (today, served)],
         points=points,
         fill=rules.fill(served, today, points, _capacity(view, today, local)),
         computed=forecast.computed_at if forecast is not None else None,

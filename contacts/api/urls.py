@@ -1,6 +1,6 @@
 """The routes of this room."""
 
-from contacts.api import bulk, contacts, files, follow_ups, groups, persons, tag_rules, tags, views
+from contacts.api import bulk, contacts, files, follow_ups, groups, persons, plan, tag_rules, tags, views
 
 # Bulk first: "bulk" is no contact's id.
 urlpatterns = [
@@ -12,5 +12,6 @@ urlpatterns = [
     *groups.urlpatterns,
     *persons.urlpatterns,
     *tag_rules.urlpatterns,
+    *plan.urlpatterns,
     *tags.urlpatterns,
 ]

@@ -114,6 +114,17 @@ API = [
     Row("POST", "quota/loans/{loan}/refuse", "quota.view", but={"owner": 403, "graded_in": 403}),
     Row("POST", "quota/loans/{loan}/withdraw", "quota.view", but={"owner": 403}),
     Row("POST", "quota/loans/{lent}/return", "quota.view", but={"owner": 403}),
+    # The plan of the whole enterprise: for those who see all of it.
+    Row("GET", "quota/plan", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
+    Row("GET", "quota/plan/contacts", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
+    Row(
+        "POST",
+        "quota/plan/carry-out",
+        "contacts.archive",
+        202,
+        {"archive_count": 1},
+        but=dict.fromkeys(set(OURS) - {"admin"}, 403),
+    ),
     # --- contacts
     Row("GET", "contacts", "contacts.view"),
     Row("POST", "contacts", "contacts.add", 201, {"external_userid": "wm-new", "name": "新客户"}),

@@ -145,6 +145,9 @@ CONSOLE = [
     Row("POST", "scale/budgets/loans/{loan}/approve/", "quota.view", SENT, but={"owner": 403, "graded_in": 403}),
     Row("GET", "scale/ledger/", "quota.ledger"),
     Row("GET", "scale/forecast/", "quota.view"),
+    Row("GET", "scale/plan/", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
+    # Nobody's place need be freed in the world: a refusal, and the person is sent back with a message.
+    Row("POST", "scale/plan/", "quota.view", SENT, {"count": "1"}),
     Row("GET", "enterprise/", "policy.manage"),
     Row("POST", "enterprise/", "policy.manage", SENT, {"name": "新名", "timezone": "Asia/Shanghai"}),
     Row("GET", "policy/", "policy.manage"),

@@ -17,14 +17,26 @@ from contacts.services.bulk import previews
 from contacts.services.bulk.actions import ACTIONS, BY_JOB, Action, checked_options, find
 from contacts.services.bulk.previews import Preview
 from contacts.services.bulk.reasons import Reason
-from contacts.services.bulk.selection import MAX_IDS, Selection, fix
+from contacts.services.bulk.selection import MAX_IDS, Selection, fix, fix_listed
 from contacts.services.bulk.work import check_count
 from enterprises.actors import Actor
 from jobs import registry
 from jobs import services as jobs
 from jobs.models import JobRun
 
-__all__ = ["ACTIONS", "MAX_IDS", "Action", "Preview", "Reason", "find", "preview", "preview_undo", "start", "survey"]
+__all__ = [
+    "ACTIONS",
+    "MAX_IDS",
+    "Action",
+    "Preview",
+    "Reason",
+    "find",
+    "preview",
+    "preview_undo",
+    "start",
+    "start_listed",
+    "survey",
+]
 
 
 def start(
@@ -50,6 +62,20 @@ def start(
     run = jobs.enqueue(actor, name=wanted.job, params=stored, run_id=run_id)
     if selection.ids is not None:
         fix(actor, run_id, selection)
+    return run
+
+
+def start_listed(actor: Actor, *, action: str, source: str, params: dict[str, Any], count: int, **told: Any) -> JobRun:
+    """Queue bulk work on the contacts whose ids a statement of ours yields: `count` of them, else Conflict.
+
+    For lists that are no filter and may be longer than ids that somebody sends; `told` is kept with the job.
+    """
+    wanted = find(action)
+    actor.require(wanted.permission)
+    options = checked_options(actor, wanted, None)
+    run = jobs.enqueue(actor, name=wanted.job, params={"options": options, "ids": count, **told})
+    if fix_listed(run.pk, source, params) != count:
+        raise Conflict(_("There are not as many contacts any more. Look at the list again."), code="list_changed")
     return run
 
 

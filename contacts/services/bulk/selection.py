@@ -84,6 +84,18 @@ def fix(actor: Actor, job: UUID, selection: Selection) -> int:
     )
 
 
+def fix_listed(job: UUID, source: str, params: dict[str, Any]) -> int:
+    """Write the contacts whose ids `source` yields, with its named `params`, as items of the job; returns how many."""
+    return execute(
+        f"""
+        INSERT INTO contacts_bulkitem (id, enterprise_id, job_id, contact_id, state, reason, before)
+        SELECT uuid7(), %(enterprise)s, %(job)s, item.id, 'pending', '', '{{}}' FROM ({source}) AS item (id)
+        ORDER BY item.id
+        """,
+        {**params, "enterprise": current_enterprise_id(), "job": job},
+    )
+
+
 def fix_undo(job: UUID, undoes: UUID) -> int:
     """Write what another job did as the items of the job that takes it back; returns how many."""
     return execute(
