@@ -19,12 +19,12 @@ from quota import ledger, outlook, queries, services
 MOST_TEAM_DAYS = 400
 
 
-class HistoryShape(serializers.Serializer):
+class HistoryDayShape(serializers.Serializer):
     date = serializers.DateField()
     served = serializers.IntegerField(help_text="At the end of the day; today as of now.")
 
 
-class PointShape(serializers.Serializer):
+class ForecastPointShape(serializers.Serializer):
     date = serializers.DateField()
     served = serializers.IntegerField(help_text="Expected at the end of the day.")
     low = serializers.IntegerField()
@@ -46,8 +46,8 @@ class ForecastShape(serializers.Serializer):
         allow_null=True,
         help_text="[from, to]: full at the earliest and at the latest; `to` is null beyond the days that are forecast.",
     )
-    history = HistoryShape(many=True)
-    forecast = PointShape(many=True)
+    history = HistoryDayShape(many=True)
+    forecast = ForecastPointShape(many=True)
 
 
 def represent(found: outlook.Outlook) -> dict[str, Any]:
@@ -98,14 +98,14 @@ def _days(request: Request, most: int = services.KEPT_DAYS) -> int:
     return days
 
 
-class TeamShape(serializers.Serializer):
+class TeamHistoryShape(serializers.Serializer):
     department = serializers.UUIDField(allow_null=True, help_text="Null: contacts of nobody's department.")
     name = serializers.CharField(help_text="Empty for nobody's, and for a department that is gone.")
-    history = HistoryShape(many=True)
+    history = HistoryDayShape(many=True)
 
 
-class TeamsShape(serializers.Serializer):
-    results = TeamShape(many=True)
+class TeamHistoriesShape(serializers.Serializer):
+    results = TeamHistoryShape(many=True)
 
 
 class TeamsView(TenantAPIView):
@@ -115,7 +115,7 @@ class TeamsView(TenantAPIView):
 
     @extend_schema(
         parameters=[OpenApiParameter("days", int, description="Complete days: 1 to 400, 90 by default")],
-        responses=TeamsShape,
+        responses=TeamHistoriesShape,
     )
     def get(self, request: Request) -> Response:
         ledger.require_whole_enterprise(self.actor, "quota.view")

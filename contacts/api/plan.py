@@ -28,7 +28,7 @@ from quota.ledger import require_whole_enterprise
 FOLLOW_UPS = OpenApiParameter("with_follow_ups", bool, description="Contacts with planned follow-ups as well.")
 
 
-class OptionShape(serializers.Serializer):
+class PlanOptionShape(serializers.Serializer):
     kind = serializers.ChoiceField(
         rules.Kind.choices(), help_text="buy: keep everybody; archive: fit the free scale; mix: fit a smaller tier."
     )
@@ -43,23 +43,23 @@ class OptionShape(serializers.Serializer):
     best = serializers.BooleanField(help_text="Costs least in a year, expected loss included.")
 
 
-class LeftOutShape(serializers.Serializer):
+class PlanLeftOutShape(serializers.Serializer):
     high = serializers.IntegerField(help_text="Of high value: never on the list.")
     follow_ups = serializers.IntegerField(help_text="With a planned follow-up: on the list only when asked for.")
 
 
-class PlanShape(serializers.Serializer):
+class ScalePlanShape(serializers.Serializer):
     at = serializers.DateTimeField()
     basis = serializers.ChoiceField(reading.Basis.choices())
     served = serializers.IntegerField()
     capacity = serializers.IntegerField()
     need = serializers.IntegerField(help_text="For how many there must be places.")
     most_to_archive = serializers.IntegerField()
-    left_out = LeftOutShape()
-    options = OptionShape(many=True)
+    left_out = PlanLeftOutShape()
+    options = PlanOptionShape(many=True)
 
 
-class CandidateShape(serializers.Serializer):
+class PlanCandidateShape(serializers.Serializer):
     rank = serializers.IntegerField(help_text="1 is the least loss.")
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -70,10 +70,10 @@ class CandidateShape(serializers.Serializer):
     reason = serializers.CharField()
 
 
-class CandidateListShape(serializers.Serializer):
+class PlanCandidateListShape(serializers.Serializer):
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
-    results = CandidateShape(many=True)
+    results = PlanCandidateShape(many=True)
 
 
 class CarryOut(Body):
@@ -118,7 +118,7 @@ class PlanView(TenantAPIView):
             OpenApiParameter("basis", str, enum=[str(one) for one in reading.Basis], description="today by default."),
             FOLLOW_UPS,
         ],
-        responses=PlanShape,
+        responses=ScalePlanShape,
     )
     def get(self, request: Request) -> Response:
         self.check_query({"basis", "with_follow_ups"})
@@ -136,7 +136,7 @@ class PlanListView(TenantAPIView):
 
     @extend_schema(
         parameters=[FOLLOW_UPS, OpenApiParameter("cursor", str), OpenApiParameter("page_size", int)],
-        responses=CandidateListShape,
+        responses=PlanCandidateListShape,
     )
     def get(self, request: Request) -> Response:
         require_whole_enterprise(self.actor, "quota.view")
