@@ -10,6 +10,7 @@ from enterprises.models import Enterprise, Member
 from jobs.models import JobRun
 from quota.models import Loan
 from quota.rules import PackageKind, State
+from upstream.models import Partner
 
 FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
     "status": (Status, {"active": "green", "archived": "secondary", "lost": "red"}),
@@ -41,6 +42,7 @@ FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
             "returned": "secondary",
         },
     ),
+    "partner": (Partner.Kind, {"brand": "purple", "media": "blue", "buyer": "green", "creator": "pink"}),
     "package": (PackageKind, {"purchase": "blue", "renewal": "cyan", "upgrade": "purple"}),
 }
 

@@ -22,6 +22,7 @@ from console import (
     quota_forecast,
     quota_plan,
     settings,
+    spaces,
 )
 
 pages = [
@@ -41,6 +42,7 @@ pages = [
     *quota_forecast.urlpatterns,
     *quota_plan.urlpatterns,
     *settings.urlpatterns,
+    *spaces.urlpatterns,
 ]
 
 urlpatterns = [

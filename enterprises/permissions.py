@@ -18,6 +18,7 @@ class Permission:
 
 _CONTACTS = _("Contacts")
 _QUOTA = _("Scale")
+_SPACES = _("Upstream and downstream")
 _SETTINGS = _("Settings")
 
 PERMISSIONS: dict[str, Permission] = {
@@ -42,6 +43,9 @@ PERMISSIONS: dict[str, Permission] = {
         Permission("quota.buy", _("Record packages"), _QUOTA),
         Permission("quota.ledger", _("See the ledger"), _QUOTA),
         Permission("quota.budgets", _("Set team budgets and the reserve"), _QUOTA),
+        Permission("spaces.view", _("See the spaces that one is in"), _SPACES),
+        Permission("spaces.edit", _("Edit partners and their people"), _SPACES),
+        Permission("spaces.manage", _("Manage spaces, subgroups, members and rules"), _SPACES),
         Permission("members.view", _("See members and departments"), _SETTINGS),
         Permission("members.manage", _("Manage members and departments"), _SETTINGS),
         Permission("roles.manage", _("Manage roles"), _SETTINGS),
@@ -70,6 +74,7 @@ STAFF = (
     "groups.view",
     "members.view",
     "quota.view",
+    "spaces.view",
 )
 
 SUPER_ADMIN_ROLE = "super_admin"

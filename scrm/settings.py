@@ -266,6 +266,7 @@ SPECTACULAR_SETTINGS = {
         "FollowUpKind": "contacts.rules.FollowUpKind.choices",
         "ContactStatus": "contacts.rules.Status.choices",
         "PackageKind": "quota.rules.PackageKind.choices",
+        "PartnerKind": "upstream.models.Partner.Kind",
         "ScaleState": "quota.rules.State.choices",
     },
     "POSTPROCESSING_HOOKS": [

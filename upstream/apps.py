@@ -3,3 +3,13 @@ from django.apps import AppConfig
 
 class UpstreamConfig(AppConfig):
     name = "upstream"
+
+    def ready(self) -> None:
+        from contacts.services.bulk.removal import BELONGINGS
+        from enterprises import audit
+        from upstream.models import Partner, PartnerContact, Space
+
+        audit.guard("space", lambda actor: Space.objects.visible_to(actor))
+        audit.guard("partner", lambda actor: Partner.objects.visible_to(actor))
+        audit.guard("partnercontact", lambda actor: PartnerContact.objects.visible_to(actor))
+        BELONGINGS.append("upstream_customerlink")

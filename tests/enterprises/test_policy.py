@@ -20,7 +20,7 @@ def refusals(**overrides: Any) -> dict[str, list[str]]:
 
 
 def test_defaults_are_the_numbers_of_the_domain():
-    """Q3, Q5, Q8, Q13, C5, C7, C9."""
+    """Q3, Q5, Q8, Q13, C5, C7, C9, U1."""
     assert Policy().model_dump(mode="json") == {
         "free_unverified": 100,
         "free_verified": 2000,
@@ -41,6 +41,15 @@ def test_defaults_are_the_numbers_of_the_domain():
         "dead_tag_days": 180,
         "attachment_mb": 10,
         "attachments": 9,
+        "spaces": 10,
+        "space_partners": 1000,
+        "partner_people": 10000,
+        "partner_leaders": 5,
+        "subgroup_levels": 9,
+        "series_open_percent": 90,
+        "import_partners": 1000,
+        "import_partner_people": 200,
+        "import_people": 2000,
         "undo_days": 30,
         "job_file_days": 30,
         "job_days": 180,

@@ -28,6 +28,11 @@ SEEN_BY = {
     "loan": frozenset({"owner", "graded_in", "admin"}),
     "lent": frozenset({"owner", "graded_in", "admin"}),
     **dict.fromkeys(("transfer", "stopped", "inheritance_rule"), frozenset({"graded_in", "admin"})),
+    "empty_space": frozenset({"admin"}),
+    **dict.fromkeys(
+        ("space", "subgroup", "empty_subgroup", "partner", "other_partner", "seat", "rule", "space_member"),
+        frozenset({"follower", "graded_in", "admin"}),
+    ),
 }
 
 

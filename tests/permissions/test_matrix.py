@@ -33,7 +33,7 @@ def _inherited(view, name):
     return any(name in vars(base) for base in view.__mro__ if base.__module__.split(".")[0] in OURS_MODULES)
 
 
-OURS_MODULES = {"enterprises", "jobs", "quota", "contacts", "collaboration", "console", "scrm"}
+OURS_MODULES = {"enterprises", "jobs", "quota", "contacts", "collaboration", "upstream", "console", "scrm"}
 
 
 def mounted(under):

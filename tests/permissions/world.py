@@ -27,6 +27,7 @@ from jobs import services
 from jobs.models import JobRun, Notification
 from quota import services as quota
 from tests import factories
+from tests.permissions.upstream_world import structure
 
 # Members of the enterprise whose things are asked for.
 OURS = ("staff", "follower", "owner", "graded_in", "graded_out", "admin")
@@ -149,6 +150,7 @@ def _enterprise(name: str) -> World:
         loan, lent = (quota.request_loan(admin, borrower=budget, lender=None, places=1) for _number in range(2))
         quota.approve_loan(admin, loan=lent)
         world.ids |= {
+            **structure(admin, people, contact),
             "contact": contact.pk,
             "follow_up": plan.pk,
             "file": paper.pk,

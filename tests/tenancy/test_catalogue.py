@@ -11,6 +11,7 @@ from common.tenancy import TenantModel
 pytestmark = pytest.mark.django_db
 
 GLOBAL = {
+    "upstream_spacename": "names of spaces are unique over the installation (U2); it keeps digests, no names",
     "enterprises_enterprise": "the directory of tenants, read before a tenant is known; holds no customers",
     "enterprises_user": "people log in before a tenant is known and may belong to several",
     "enterprises_user_groups": "Django's admin, for the platform's operators",

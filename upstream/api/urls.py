@@ -1,5 +1,5 @@
 """The routes of upstream under /api/v1/."""
 
-from django.urls.resolvers import URLPattern
+from upstream.api import access, partners, spaces
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [*spaces.urlpatterns, *partners.urlpatterns, *access.urlpatterns]

@@ -1,0 +1,33 @@
+"""What there is of upstream and downstream to knock at."""
+
+from typing import Any
+
+from enterprises.actors import Actor
+from upstream.services import members as space_members
+from upstream.services import partners, spaces, subgroups
+from upstream.services import people as partner_people
+
+
+def structure(admin: Actor, people: dict[str, Any], contact: Any) -> dict[str, Any]:
+    """A space with everything in it; `follower` and `graded_in` are in it."""
+    space = spaces.create_space(admin, name=f"空间 {admin.enterprise.name}")
+    group = subgroups.create_subgroup(admin, space=space, name="一组")
+    empty = subgroups.create_subgroup(admin, space=space, name="空组")
+    inside = [people["follower"], people["graded_in"]]
+    space_members.add_members(admin, space=space, members=inside)
+    partner = partners.add_partner(admin, space=space, name="伙伴", subgroups=[group], virtual=True)
+    other = partners.add_partner(admin, space=space, name="另一伙伴")
+    seat = partner_people.add_person(admin, partner=partner, name="李雷", phone="13800000000", contact=contact)
+    rule = space_members.create_rule(admin, space=space, name="规则", members=inside, partners=[partner, other])
+    spare = spaces.create_space(admin, name=f"空空间 {admin.enterprise.name}")
+    return {
+        "space": space.pk,
+        "empty_space": spare.pk,
+        "subgroup": group.pk,
+        "empty_subgroup": empty.pk,
+        "partner": partner.pk,
+        "other_partner": other.pk,
+        "seat": seat.pk,
+        "rule": rule.pk,
+        "space_member": people["follower"].pk,
+    }

@@ -1,0 +1,22 @@
+"""The tables of upstream and downstream, a module per noun."""
+
+from upstream.models.access import CorrespondenceRule, RuleEnd, SpaceMember, SubgroupMember
+from upstream.models.people import CustomerLink, PartnerContact, Person
+from upstream.models.structure import Partner, PartnerPlace, Series, Space, SpaceAccount, SpaceName, Subgroup
+
+__all__ = [
+    "CorrespondenceRule",
+    "CustomerLink",
+    "Partner",
+    "PartnerContact",
+    "PartnerPlace",
+    "Person",
+    "RuleEnd",
+    "Series",
+    "Space",
+    "SpaceAccount",
+    "SpaceMember",
+    "SpaceName",
+    "Subgroup",
+    "SubgroupMember",
+]

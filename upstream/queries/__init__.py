@@ -1,0 +1,46 @@
+"""What pages and API read of spaces."""
+
+from upstream.queries.lists import (
+    NONE,
+    PARTNER_FILTERS,
+    PEOPLE_FILTERS,
+    SPACE_FILTERS,
+    Usage,
+    fullest_partner,
+    linked,
+    members,
+    partner_usage,
+    partners,
+    people,
+    people_usage,
+    places,
+    present_members,
+    rules,
+    series,
+    space_usage,
+    spaces,
+)
+from upstream.queries.worlds import as_viewer, world
+
+__all__ = [
+    "NONE",
+    "PARTNER_FILTERS",
+    "PEOPLE_FILTERS",
+    "SPACE_FILTERS",
+    "Usage",
+    "as_viewer",
+    "fullest_partner",
+    "linked",
+    "members",
+    "partner_usage",
+    "partners",
+    "people",
+    "people_usage",
+    "places",
+    "present_members",
+    "rules",
+    "series",
+    "space_usage",
+    "spaces",
+    "world",
+]

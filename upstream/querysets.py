@@ -1,0 +1,82 @@
+"""Who may see which space, partner and person; and how they are found (U5, U6)."""
+
+from typing import TYPE_CHECKING, Self
+
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
+
+from common.tenancy import TenantQuerySet
+from enterprises.models import Role
+from upstream.rules import names
+
+if TYPE_CHECKING:
+    from enterprises.actors import Actor
+
+
+def sees_all(actor: "Actor") -> bool:
+    """Does the actor see every space, in it or not?"""
+    return actor.member is None or actor.member.role.scope == Role.Scope.ALL
+
+
+def manages(actor: "Actor") -> bool:
+    """Does the actor see everybody in the spaces that exist for them, whatever the correspondence rules say?"""
+    return sees_all(actor) or actor.may("spaces.manage")
+
+
+def _seen_partners(actor: "Actor") -> RawSQL:
+    return RawSQL("SELECT upstream_seen_partners(%s)", (actor.member_id,))
+
+
+class SpaceQuerySet(TenantQuerySet):
+    """Adds `visible_to`."""
+
+    def visible_to(self, actor: "Actor") -> Self:
+        """The spaces that exist for this actor: all, or those that they are in (U6)."""
+        if sees_all(actor):
+            return self
+        seats = RawSQL(
+            "SELECT space_id FROM upstream_spacemember WHERE enterprise_id = %s AND member_id = %s",
+            (actor.enterprise.pk, actor.member_id),
+        )
+        return self.filter(id__in=seats)
+
+
+class PartnerQuerySet(TenantQuerySet):
+    """Adds `visible_to` and `search`."""
+
+    def visible_to(self, actor: "Actor") -> Self:
+        """The partners that exist for this actor; the same answer as `rules.visibility.decide`."""
+        if sees_all(actor):
+            return self
+        if actor.may("spaces.manage"):
+            from upstream.models import Space
+
+            return self.filter(space_id__in=Space.objects.visible_to(actor).values("id"))
+        return self.filter(id__in=_seen_partners(actor))
+
+    def search(self, text: str) -> Self:
+        """Partners whose name, short name or alias contains `text`, as written, in pinyin or by initials."""
+        wanted = names.key(text)
+        return self.filter(found_by__contains=wanted) if wanted else self
+
+
+class PartnerContactQuerySet(TenantQuerySet):
+    """Adds `visible_to` and `search`."""
+
+    def visible_to(self, actor: "Actor") -> Self:
+        """The people of the partners that exist for this actor."""
+        if sees_all(actor):
+            return self
+        from upstream.models import Partner
+
+        return self.filter(partner_id__in=Partner.objects.visible_to(actor).values("id"))
+
+    def search(self, text: str) -> Self:
+        """People whose name begins with `text`, as written, in pinyin or by initials; or whose phone it is."""
+        from upstream.models import Person
+
+        wanted = names.key(text)
+        if not wanted:
+            return self
+        found = Q(name__prefix=names.tidy(text)) | Q(pinyin__prefix=wanted) | Q(initials__prefix=wanted)
+        return self.filter(person_id__in=Person.objects.filter(found | Q(phone=names.phone(text) or "-")).values("id"))

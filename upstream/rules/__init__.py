@@ -1,0 +1,1 @@
+"""The domain's decisions, pure: names, and who sees whom."""
