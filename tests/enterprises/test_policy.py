@@ -32,6 +32,8 @@ def test_defaults_are_the_numbers_of_the_domain():
         "alert_thresholds": [80, 90, 95, 100],
         "alert_hysteresis": 2,
         "alert_days": [90, 30, 7, 1],
+        "webhook_overlap_hours": 24,
+        "delivery_days": 30,
         "inactive_days": 180,
         "inactive_kinds": ["message_in", "group_message", "material_click", "purchase", "refund"],
         "spend_window_days": 365,
