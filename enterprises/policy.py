@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from enterprises.policy_parts import CustomerKind, Days, Group, Money, Places, PolicyField, Text, unwrap
+from enterprises.policy_parts import Count, CustomerKind, Days, Group, Money, Places, PolicyField, Text, unwrap
 
 __all__ = ["CustomerKind", "Group", "Policy", "PolicyField"]
 
@@ -194,6 +194,45 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
         Field(ge=0, le=50),
         Text(Group.FOLLOW_UPS, _("Attachments"), _("How many files one follow-up may have.")),
     ] = 9
+    spaces: Annotated[
+        Count,
+        Text(Group.SPACES, _("Spaces"), _("How many spaces the enterprise may have.")),
+    ] = 10
+    space_partners: Annotated[
+        Count, Text(Group.SPACES, _("Partners in a space"), _("How many partners a space holds."))
+    ] = 1000
+    partner_people: Annotated[
+        Count, Text(Group.SPACES, _("People of a partner"), _("How many people a partner may have in a space."))
+    ] = 10_000
+    partner_leaders: Annotated[
+        Count, Text(Group.SPACES, _("Leaders of a partner"), _("How many people of a partner may be its leaders."))
+    ] = 5
+    subgroup_levels: Annotated[
+        Annotated[int, Field(ge=1, le=15)],
+        Text(Group.SPACES, _("Levels of subgroups"), _("How deep the tree of subgroups in a space may be.")),
+    ] = 9
+    series_open_percent: Annotated[
+        int,
+        Field(ge=10, le=100),
+        Text(
+            Group.SPACES,
+            _("Open the next space at (%)"),
+            _("When a series is so full, its next space is opened."),
+        ),
+    ] = 90
+    import_partners: Annotated[
+        Count, Text(Group.SPACES, _("Partners in a file"), _("How many partners one import may contain."))
+    ] = 1000
+    import_partner_people: Annotated[
+        int,
+        Field(ge=1, le=10_000),
+        Text(
+            Group.SPACES, _("People of a partner in a file"), _("How many people of one partner an import may contain.")
+        ),
+    ] = 200
+    import_people: Annotated[
+        Count, Text(Group.SPACES, _("People in a file"), _("How many people one import of partners may contain."))
+    ] = 2000
     undo_days: Annotated[
         int,
         Field(ge=1, le=365),

@@ -21,6 +21,7 @@ class Group(Choice):
     SILENCE = "silence", _("Silent contacts")
     VALUE = "value", _("Value and activity")
     FOLLOW_UPS = "follow_ups", _("Follow-ups")
+    SPACES = "spaces", _("Upstream and downstream")
     BATCHES = "batches", _("Batches")
     HANDOVER = "handover", _("Hand-over")
     ACCESS = "access", _("Access")
@@ -62,6 +63,7 @@ class PolicyField:
 
 Places = Annotated[int, Field(ge=1, le=10_000_000)]
 Days = Annotated[int, Field(ge=1, le=3650)]
+Count = Annotated[int, Field(ge=1, le=100_000)]
 Money = Annotated[Decimal, Field(ge=0, le=Decimal("9999999999.99"), decimal_places=2)]
 
 

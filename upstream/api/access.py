@@ -136,7 +136,7 @@ class VisibilityView(UpstreamView):
             shapes.question("member", "A member's id: who of the partners they see."),
             shapes.question("contact", "A partner contact's id: whom of ours and of the partners they see."),
         ],
-        responses=shapes.ViewShape,
+        responses=shapes.SightsShape,
     )
     def get(self, request: Request, pk: str) -> Response:
         space = self.space(pk)

@@ -136,10 +136,12 @@ class VerifyView(PartnerView):
 
     permissions = {"POST": "spaces.edit"}
 
-    @extend_schema(request=shapes.Verification, responses=shapes.PartnerShape)
+    @extend_schema(request=shapes.PartnerVerification, responses=shapes.PartnerShape)
     def post(self, request: Request, pk: str) -> Response:
         partner = self.partner(pk)
-        return self.answer(services.verify_partner(self.actor, partner=partner, **self.read(shapes.Verification)))
+        return self.answer(
+            services.verify_partner(self.actor, partner=partner, **self.read(shapes.PartnerVerification))
+        )
 
 
 class MoveView(PartnerView):
@@ -147,10 +149,10 @@ class MoveView(PartnerView):
 
     permissions = {"POST": "spaces.edit"}
 
-    @extend_schema(request=shapes.Move, responses=shapes.PartnerShape)
+    @extend_schema(request=shapes.PartnerMove, responses=shapes.PartnerShape)
     def post(self, request: Request, pk: str) -> Response:
         partner = self.partner(pk)
-        data = self.known(self.read(shapes.Move), **self.sources())
+        data = self.known(self.read(shapes.PartnerMove), **self.sources())
         return self.answer(services.move_partner(self.actor, partner=partner, **data))
 
 
@@ -159,10 +161,10 @@ class SplitView(PartnerView):
 
     permissions = {"POST": "spaces.edit"}
 
-    @extend_schema(request=shapes.Split, responses={201: shapes.PartnerShape})
+    @extend_schema(request=shapes.PartnerSplit, responses={201: shapes.PartnerShape})
     def post(self, request: Request, pk: str) -> Response:
         partner = self.partner(pk)
-        data = self.read(shapes.Split)
+        data = self.read(shapes.PartnerSplit)
         seats = self.several(PartnerContact.objects.filter(partner=partner), data.pop("contacts"), "contacts")
         return self.answer(services.split_partner(self.actor, partner=partner, seats=seats, **data), 201)
 
@@ -172,10 +174,10 @@ class MergeView(PartnerView):
 
     permissions = {"POST": "spaces.edit"}
 
-    @extend_schema(request=shapes.Merge, responses=shapes.PartnerShape)
+    @extend_schema(request=shapes.PartnerMerge, responses=shapes.PartnerShape)
     def post(self, request: Request, pk: str) -> Response:
         partner = self.partner(pk)
-        data = self.known(self.read(shapes.Merge), **self.sources())
+        data = self.known(self.read(shapes.PartnerMerge), **self.sources())
         return self.answer(services.merge_partners(self.actor, partner=partner, into=data["into"]))
 
 

@@ -51,7 +51,7 @@ PEOPLE_QUESTIONS = [
 ]
 
 
-class UsageShape(serializers.Serializer):
+class FillShape(serializers.Serializer):
     used = serializers.IntegerField()
     limit = serializers.IntegerField()
 
@@ -63,7 +63,7 @@ class SpaceShape(serializers.Serializer):
     series = NamedShape(allow_null=True)
     number = serializers.IntegerField(allow_null=True, help_text="In its series.")
     partners_open = serializers.BooleanField()
-    partners = UsageShape()
+    partners = FillShape()
     members = serializers.IntegerField()
     created_at = serializers.DateTimeField()
 
@@ -83,7 +83,7 @@ class SeriesShape(serializers.Serializer):
     name = serializers.CharField()
     purpose = serializers.CharField()
     spaces = NamedShape(many=True)
-    partners = UsageShape(help_text="Over all its spaces.")
+    partners = FillShape(help_text="Over all its spaces.")
 
 
 class NewSeries(Body):
@@ -117,7 +117,7 @@ class PartnerShape(serializers.Serializer):
     virtual = serializers.BooleanField()
     credit_code = serializers.CharField()
     verified_at = serializers.DateTimeField(allow_null=True)
-    people = UsageShape()
+    people = FillShape()
     subgroups = NamedShape(many=True)
     joined_at = serializers.DateTimeField()
 
@@ -142,25 +142,25 @@ class NewPartnerAnywhere(NewPartner):
     series = serializers.UUIDField(required=False, help_text="The space of it that has room; the next opens by itself.")
 
 
-class Verification(Body):
+class PartnerVerification(Body):
     name = serializers.CharField(
         max_length=128, required=False, help_text="As registered; the old name stays an alias."
     )
     credit_code = serializers.CharField(max_length=32)
 
 
-class Move(Body):
+class PartnerMove(Body):
     space = serializers.UUIDField()
     subgroups = ids("Of the new space.")
 
 
-class Split(Body):
+class PartnerSplit(Body):
     contacts = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=10000)
     name = serializers.CharField(max_length=128)
     short_name = serializers.CharField(max_length=64, required=False, allow_blank=True)
 
 
-class Merge(Body):
+class PartnerMerge(Body):
     into = serializers.UUIDField(help_text="The partner that stays.")
 
 
@@ -240,7 +240,7 @@ class SightShape(serializers.Serializer):
     rule = NamedShape(allow_null=True)
 
 
-class ViewShape(serializers.Serializer):
+class SightsShape(serializers.Serializer):
     viewer = NamedShape()
     results = SightShape(many=True)
 
