@@ -57,6 +57,7 @@ MENU: tuple[Entry, ...] = (
             Entry(_("Plan"), url="plan", permission="quota.ledger"),
             Entry(_("Team budgets"), url="budgets"),
             Entry(_("Rehearsal"), url="rehearsal"),
+            Entry(_("Reply windows"), url="replies"),
         ),
     ),
     Entry(

@@ -21,6 +21,7 @@ from console import (
     quota,
     quota_forecast,
     quota_plan,
+    rehearsal,
     settings,
     spaces,
 )
@@ -39,6 +40,7 @@ pages = [
     *people.urlpatterns,
     *persons.urlpatterns,
     *quota.urlpatterns,
+    *rehearsal.urlpatterns,
     *quota_forecast.urlpatterns,
     *quota_plan.urlpatterns,
     *settings.urlpatterns,

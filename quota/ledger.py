@@ -57,7 +57,7 @@ class LedgerFilter:
         moments = {}
         for name, days in (("from", 0), ("to", 1)):
             try:
-                moments[name] = _moment(params.get(name) or "", zone, days)
+                moments[name] = moment(params.get(name) or "", zone, days)
             except ValueError:
                 errors[name] = [_("Enter a date (YYYY-MM-DD) or a moment (ISO 8601).")]
         if errors:
@@ -119,13 +119,13 @@ def served_by_day(days: int, now: datetime, zone: tzinfo) -> list[tuple[date, in
     )
 
 
-def _moment(text: str, zone: tzinfo, days: int) -> datetime | None:
+def moment(text: str, zone: tzinfo, days: int = 0) -> datetime | None:
     """The moment that a text names; a day means its first moment, `days` later. Raises ValueError."""
     if not text:
         return None
-    moment = parse_datetime(text) if "T" in text or " " in text.strip() else None
-    if moment is not None:
-        return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    found = parse_datetime(text) if "T" in text or " " in text.strip() else None
+    if found is not None:
+        return found if found.tzinfo else found.replace(tzinfo=zone)
     day = parse_date(text)
     if day is None:
         raise ValueError(text)

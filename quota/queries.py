@@ -1,15 +1,20 @@
 """Reads of the scale: where the enterprise stands, and what it may do there."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.utils.translation import gettext_lazy as _
 
 from common import clock
+from common.errors import Invalid
 from enterprises.models import Enterprise
 from enterprises.policy import Policy
 from enterprises.services import policy, zone
 from quota import rules
 from quota.models import Account, Package, TierPrice
+
+MOST_SERVED = 10_000_000
 
 # What the scale may forbid and everybody should see at a glance; a reply depends on its contact (Q9).
 GUARDED = (
@@ -143,7 +148,7 @@ def overview(enterprise: Enterprise) -> Overview:
         valid_until=rules.last_end(bought, now),
         renewal=rules.renewal(bought, standing.served, now, standing.tiers, numbers, zone(enterprise)),
         decisions={action: rules.decide(action, standing, now, numbers) for action in GUARDED},
-        expiry=_expiry(standing, lapse, numbers) if lapse else None,
+        expiry=_expiry(enterprise, standing, lapse, now, numbers) if lapse else None,
     )
 
 
@@ -186,7 +191,27 @@ def _choice(view: Overview, kind: rules.PackageKind, price: TierPrice, enterpris
     return Choice(kind, price, answer, None, after)
 
 
-def _expiry(standing: rules.Position, lapse: rules.Lapse, numbers: Policy) -> Expiry:
-    after = replace(standing, capacity=lapse.capacity)
-    stops = tuple(action for action in GUARDED if not rules.decide(action, after, lapse.at, numbers).allowed)
-    return Expiry(lapse, stops)
+def rehearse(
+    enterprise: Enterprise, at: datetime | None = None, *, served: int | None = None, numbers: Policy | None = None
+) -> rules.Rehearsal:
+    """What would stop at a moment with a number served, and what would help (超限演练).
+
+    Raises Invalid for what lies in the past or too far ahead, and for impossible numbers.
+    """
+    now = clock.now()
+    at = at or now
+    if at < now:
+        raise Invalid({"at": [_("This lies in the past.")]})
+    if at > now + timedelta(days=3660):
+        raise Invalid({"at": [_("At most ten years ahead.")]})
+    if served is not None and not 0 <= served <= MOST_SERVED:
+        raise Invalid({"served": [_("Enter a number from 0 to 10 000 000.")]})
+    numbers = numbers or policy()
+    standing = position(enterprise, now=now, numbers=numbers)
+    return rules.rehearse(standing, at, now, numbers, zone(enterprise), actions=GUARDED, served=served)
+
+
+def _expiry(
+    enterprise: Enterprise, standing: rules.Position, lapse: rules.Lapse, now: datetime, numbers: Policy
+) -> Expiry:
+    return Expiry(lapse, rules.rehearse(standing, lapse.at, now, numbers, zone(enterprise), actions=GUARDED).stops)

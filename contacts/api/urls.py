@@ -1,6 +1,6 @@
 """The routes of this room."""
 
-from contacts.api import bulk, contacts, files, follow_ups, groups, persons, plan, tag_rules, tags, views
+from contacts.api import bulk, contacts, files, follow_ups, groups, persons, plan, restrictions, tag_rules, tags, views
 
 # Bulk first: "bulk" is no contact's id.
 urlpatterns = [
@@ -13,5 +13,6 @@ urlpatterns = [
     *persons.urlpatterns,
     *tag_rules.urlpatterns,
     *plan.urlpatterns,
+    *restrictions.urlpatterns,
     *tags.urlpatterns,
 ]

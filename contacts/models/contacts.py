@@ -196,7 +196,15 @@ class Interaction(TenantModel):
     class Meta(TenantModel.Meta):
         ordering = ("-at", "-id")
         constraints = (models.UniqueConstraint(fields=("enterprise_id", "contact", "key"), name="interaction_once"),)
-        indexes = (models.Index(fields=("enterprise_id", "contact", "at", "id"), name="interaction_timeline"),)
+        indexes = (
+            models.Index(fields=("enterprise_id", "contact", "at", "id"), name="interaction_timeline"),
+            # Whom one may still answer (Q9): the messages of the last hours, whoever wrote them.
+            models.Index(
+                fields=("enterprise_id", "at", "id"),
+                name="interaction_inbound",
+                condition=models.Q(kind="message_in"),
+            ),
+        )
 
 
 class Purchase(TenantModel):

@@ -5,6 +5,7 @@
 * Where does the enterprise stand?                                 `Position`, `state`
 * May it do this now, and if not, why and what would help?         `decide`
 * What will the next expiry bring?                                 `lapse`
+* What would stop at another moment, with another number served?   `rehearse`
 * When is somebody to be alerted?                                  `usage`, `expiry`, `quiet_band`, `telling`
 * Where does growth lead, and when does the scale fill?            `enough`, `path`, `fill`
 * How large may the budget of a team be?                           `BudgetTree`
@@ -37,12 +38,14 @@ from quota.rules.restrictions import (
     Decision,
     Lapse,
     Position,
+    Rehearsal,
     Remedy,
     Renew,
     State,
     Verify,
     decide,
     lapse,
+    rehearse,
     remedies,
     state,
 )
@@ -65,6 +68,7 @@ __all__ = [
     "Point",
     "Position",
     "Refused",
+    "Rehearsal",
     "Remedy",
     "Renew",
     "Renewal",
@@ -82,6 +86,7 @@ __all__ = [
     "package_end",
     "path",
     "quiet_band",
+    "rehearse",
     "remedies",
     "renewal",
     "state",

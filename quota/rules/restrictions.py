@@ -1,6 +1,7 @@
 """Restrictions: where an enterprise stands, what it may do there, why not, and what would help (Q7 to Q9)."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -234,6 +235,47 @@ def remedies(position: Position, wanted: int, now: datetime, policy: Policy) -> 
         running = any(package.valid(now) for package in position.packages)
         found.append(Buy(PackageKind.UPGRADE if running else PackageKind.PURCHASE, tiers))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """How things would stand at a moment with a number served: the decisions, and what would help from here."""
+
+    at: datetime
+    position: Position
+    decisions: dict[Action, Decision]
+    remedies: tuple[Remedy, ...]
+
+    @property
+    def stops(self) -> tuple[Action, ...]:
+        """What would not be possible then."""
+        return tuple(action for action, decision in self.decisions.items() if not decision.allowed)
+
+
+def rehearse(
+    position: Position,
+    at: datetime,
+    now: datetime,
+    policy: Policy,
+    zone: tzinfo,
+    *,
+    actions: Iterable[Action],
+    served: int | None = None,
+) -> Rehearsal:
+    """What holds at `at` with `served` contacts (as many as now when left out), if nothing is bought until then.
+
+    The same rules as `decide`, asked for another moment: so what was rehearsed is what happens.
+    """
+    wanted = position.served if served is None else served
+    then = replace(position, served=wanted, capacity=capacity(position.verified, position.packages, at, policy))
+    found: list[Remedy] = []
+    again = renewal(position.packages, wanted, now, position.tiers, policy, zone)
+    if again.opens_at is not None and again.closes_at is not None and again.closes_at <= at and again.tiers:
+        found.append(Renew(again.tiers, again.opens_at, again.closes_at))
+    if wanted >= then.capacity:
+        found.extend(remedies(then, wanted + 1 if wanted == then.capacity else wanted, at, policy))
+    decisions = {action: decide(action, then, at, policy) for action in actions}
+    return Rehearsal(at, then, decisions, tuple(found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from quota import notices, queries, rules
 from quota.models import Account, Package
 from quota.services.places import refresh_account, settle
 
-MOST_SERVED = 10_000_000
+MOST_SERVED = queries.MOST_SERVED
 
 
 def buy_package(actor: Actor, *, tier: int, kind: str, order_no: str = "") -> Package:

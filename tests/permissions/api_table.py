@@ -93,6 +93,9 @@ API = [
     Row("GET", "quota/forecast", "quota.view"),
     # Counts of all teams: for those who see the whole enterprise.
     Row("GET", "quota/history/teams", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
+    Row("GET", "quota/rehearsal", "quota.view"),
+    Row("GET", "reply-windows", "contacts.view"),
+    Row("GET", "contacts/{contact}/reply", "contacts.view"),
     Row("GET", "quota/budgets", "quota.view"),
     Row("POST", "quota/budgets", "quota.budgets", 201, lambda w: {"department": w.ids["north"], "places": 5}),
     Row("GET", "quota/budgets/{budget}", "quota.view"),

@@ -143,6 +143,8 @@ CONSOLE = [
     Row("GET", "scale/budgets/loans/", "quota.view"),
     Row("POST", "scale/budgets/loans/", "quota.view", SENT, lambda w: {"borrower": w.ids["budget"], "places": 1}),
     Row("POST", "scale/budgets/loans/{loan}/approve/", "quota.view", SENT, but={"owner": 403, "graded_in": 403}),
+    Row("GET", "scale/rehearsal/", "quota.view"),
+    Row("GET", "scale/replies/", "contacts.view"),
     Row("GET", "scale/ledger/", "quota.ledger"),
     Row("GET", "scale/forecast/", "quota.view"),
     Row("GET", "scale/plan/", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
