@@ -3,6 +3,8 @@
 from enum import Enum
 from typing import Any
 
+from collaboration.rules.transfers import Kind as TransferKind
+from collaboration.rules.transfers import State as TransferState
 from common.errors import Text
 from contacts.models import BulkItem, Contact, Follow
 from contacts.rules import Activity, FollowUpKind, Grade, GradeSource, Plan, Status
@@ -30,6 +32,11 @@ FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
         {"queued": "secondary", "running": "blue", "done": "green", "failed": "red", "cancelled": "yellow"},
     ),
     "member": (Member.Status, {"active": "green", "disabled": "yellow", "resigned": "secondary"}),
+    "transfer": (
+        TransferState,
+        {"waiting": "blue", "done": "green", "refused": "orange", "taker_full": "yellow", "failed": "red"},
+    ),
+    "transfer_kind": (TransferKind, {"resigned": "purple", "on_job": "cyan"}),
     "enterprise": (Enterprise.Status, {"active": "green", "suspended": "red"}),
     "scale": (State, {"below": "green", "at_capacity": "yellow", "over": "red"}),
     "loan": (

@@ -13,6 +13,7 @@ from django.urls import path, reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
+from collaboration.rules.transfers import State as TransferState
 from common import clock
 from common.errors import Text
 from console.base import Page, stop_polling
@@ -56,6 +57,10 @@ WORDS: dict[str, Text] = {
     "files": _("Files deleted"),
     "runs": _("Jobs deleted"),
     "notifications": _("Notifications deleted"),
+    "settled": _("Hand-overs finished"),
+    "waiting_leavers": _("Leavers whose contacts wait too long"),
+    "groups": _("Group chats"),
+    **{state.value: state.label for state in TransferState if state.value not in ("done", "refused")},
     **{grade.value: grade.label for grade in Grade},
     **{reason.value: reason.label for reason in BulkReason},
     **{reason.value: reason.label for reason in RowReason},

@@ -24,6 +24,7 @@ from console import (
     rehearsal,
     settings,
     spaces,
+    transfers,
 )
 
 pages = [
@@ -45,6 +46,7 @@ pages = [
     *quota_plan.urlpatterns,
     *settings.urlpatterns,
     *spaces.urlpatterns,
+    *transfers.urlpatterns,
 ]
 
 urlpatterns = [

@@ -195,7 +195,7 @@ def represent_item(item: TransferItem) -> dict[str, Any]:
         "taker": named(item.taker),
         "state": item.state,
         "reason": item.reason,
-        "detail": str(Reason(item.reason).label) if item.reason else "",
+        "detail": item.explanation,
         "blocked_until": item.blocked_until,
         "batch": item.batch,
         "attempt": item.attempt,

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from collaboration.rules.transfers import Kind, State
+from collaboration.rules.transfers import Kind, Reason, State
 from common import clock
 from common.tenancy import TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
 from enterprises.authority import members_in_range
@@ -42,6 +42,7 @@ class Transfer(TenantModel):
     message = models.CharField(_("message"), max_length=200, blank=True)
     contacts = models.JSONField(default=dict)
     groups = models.JSONField(default=dict)
+    batches = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(_("created"), default=clock.now)
     finished_at = models.DateTimeField(_("finished"), null=True)
 
@@ -63,6 +64,11 @@ class Transfer(TenantModel):
     def number(self, *states: str) -> int:
         """How many contacts are in these states; in all when none is named."""
         return sum(number for state, number in self.contacts.items() if not states or state in states)
+
+    @property
+    def done(self) -> int:
+        """How many contacts were handed over."""
+        return self.number(State.DONE)
 
     @property
     def left(self) -> int:
@@ -118,6 +124,11 @@ class TransferItem(TenantModel):
             models.Index(
                 fields=("enterprise_id", "due_at", "id"), name="transfer_item_due", condition=Q(state="waiting")
             ),
+            models.Index(
+                fields=("enterprise_id", "transfer", "taker", "contact"),
+                name="transfer_item_next",
+                condition=Q(state="waiting", due_at=None),
+            ),
             models.Index(fields=("enterprise_id", "taker"), name="transfer_item_taker", condition=Q(state="waiting")),
             models.Index(
                 fields=("enterprise_id", "contact", "settled_at"),
@@ -125,6 +136,11 @@ class TransferItem(TenantModel):
                 condition=Q(state="done"),
             ),
         )
+
+    @property
+    def explanation(self) -> str:
+        """The reason in words."""
+        return str(Reason(self.reason).label) if self.reason else ""
 
 
 class InheritanceRule(TenantModel):

@@ -22,7 +22,7 @@ from enterprises.services import zone
 from enterprises.services.members import resign_member
 from quota.models import Account, Budget
 from quota.services import buy_package, create_budget, record_platform_served, request_loan, set_reserve
-from scrm.demo import names
+from scrm.demo import hand_overs, names
 from scrm.demo.customers import (
     CONTACT_COLUMNS,
     INTERACTION_COLUMNS,
@@ -166,6 +166,7 @@ class Story:
             moment = end + timedelta(hours=9, minutes=30)
             self.stage.later(moment, partial(self._load_history, moment, start, end))
         self.stage.later_scene(self.today - timedelta(days=4), self._resigning)
+        hand_overs.plan(self.stage, now=self.now, today=self.today)
         self.stage.later_scene(self.today - timedelta(hours=4), self._reporting, "admin")
 
     def _invent(self, count: int, days: list[datetime]) -> None:

@@ -1,13 +1,21 @@
 """The console's rows (paths below /e/<code>/). POSTs go as htmx does, so that a refusal keeps its status."""
 
+from typing import Any
+
 from contacts.rules import Right
 from tests.permissions.table import Row
-from tests.permissions.world import OURS
+from tests.permissions.world import OURS, World
 
 # A form that may be sent: whatever comes of it, it is neither refused nor missing.
 SENT = (200, 204, 286, 302, 400, 409, 422)
 # For those who see every contact.
 WHOLE = {"graded_in": 403, "graded_out": 403}
+
+
+def saved_rule(world: World) -> dict[str, Any]:
+    """For the south, everything to the newcomer."""
+    return {"how": "one", "taker": world.ids["member"], "leaves_from": world.ids["department"]}
+
 
 CONSOLE = [
     Row("GET", ""),
@@ -90,6 +98,23 @@ CONSOLE = [
     Row("POST", "imports/no-such-token/", "contacts.import", 404),
     Row("GET", "exports/", "contacts.export"),
     Row("POST", "exports/", "contacts.export", SENT, {"format": "csv"}),
+    # --- hand-over
+    Row("GET", "transfers/", "contacts.assign"),
+    Row("GET", "transfers/plan/", "contacts.assign", body=lambda w: {"member": w.ids["leaver"]}),
+    Row(
+        "POST",
+        "transfers/plan/",
+        "contacts.assign",
+        404,
+        lambda w: {"how": "one", "taker": w.ids["member"]},
+    ),
+    Row("GET", "transfers/rules/", "contacts.assign"),
+    Row("POST", "transfers/rules/", "contacts.assign", SENT, saved_rule),
+    Row("POST", "transfers/rules/{inheritance_rule}/delete/", "contacts.assign", SENT),
+    Row("GET", "transfers/{transfer}/", "contacts.assign"),
+    Row("POST", "transfers/{stopped}/", "contacts.assign", SENT),
+    Row("POST", "transfers/{transfer}/cancel/", "contacts.assign", SENT),
+    Row("POST", "transfers/{transfer}/decline/", "contacts.assign", SENT, lambda w: {"item": w.ids["handed"]}),
     # --- jobs
     Row("GET", "jobs/"),
     Row("GET", "jobs/{job}/"),

@@ -29,9 +29,12 @@ from enterprises.services import policy, zone
 _THEIRS = """SELECT id FROM contacts_contact WHERE enterprise_id = %s AND owner_id = %s
     UNION SELECT contact_id FROM contacts_follow WHERE enterprise_id = %s AND member_id = %s AND state = 'active'"""
 
-_OPEN = """EXISTS (SELECT FROM collaboration_transferitem AS other
+# Sets to look into, not rows to look up: the planner knows nothing yet of items that were written a moment ago.
+_OPEN = """contact.id IN (SELECT other.contact_id FROM collaboration_transferitem AS other
     WHERE other.enterprise_id = %(enterprise)s AND other.member_id = %(member)s AND other.state = 'waiting'
-      AND other.contact_id = contact.id)"""
+      AND other.contact_id IS NOT NULL)"""
+_WRITTEN = """chosen.id NOT IN (SELECT mine.contact_id FROM collaboration_transferitem AS mine
+    WHERE mine.enterprise_id = %(enterprise)s AND mine.transfer_id = %(transfer)s AND mine.contact_id IS NOT NULL)"""
 
 # The day from which a contact may be handed over again (rules.blocked_until); null when it may today.
 BLOCKED = """(SELECT day FROM (
@@ -46,6 +49,9 @@ _CHOSEN = f"""SELECT contact.id, contact.grade, {{part}} AS part,
        CASE WHEN {_OPEN} THEN 'in_transfer' WHEN blocked.until IS NOT NULL THEN 'too_often' ELSE '' END AS reason,
        blocked.until
     FROM ({{contacts}}) AS contact CROSS JOIN LATERAL (SELECT {BLOCKED} AS until) AS blocked"""  # noqa: S608
+
+# Places of different parts lie so far apart that one number names part and place: a join by one equality.
+APART = 10**12
 
 
 def limits(actor: Actor, kind: str) -> dict[str, Any]:
@@ -265,7 +271,7 @@ def insert(choice: Choice, transfer: UUID) -> None:
             state="'failed'",
             reason="CASE WHEN chosen.reason = '' THEN 'in_transfer' ELSE chosen.reason END",
             settled="%(now)s",
-            which="TRUE",
+            which=_WRITTEN,
             conflict="(enterprise_id, transfer_id, contact_id)",
         ),
         params,
@@ -300,18 +306,19 @@ def _spread(choice: Choice, transfer: UUID) -> None:
         "orders": [hand[1] for hand in hands],
         "takers": [hand[2] for hand in hands],
         "numbers": [hand[3] for hand in hands],
+        "apart": APART,
         "now": clock.now(),
     }
     execute(
         """
         WITH slot AS (
-            SELECT hand.part, hand.taker, row_number() OVER (
+            SELECT hand.taker, hand.part * %(apart)s + row_number() OVER (
                        PARTITION BY hand.part ORDER BY (turn - 0.5) / hand.number, hand.position) AS place
             FROM unnest(%(parts)s::int[], %(orders)s::int[], %(takers)s::uuid[], %(numbers)s::int[])
                  AS hand (part, position, taker, number)
             CROSS JOIN LATERAL generate_series(1, hand.number) AS turn
         ), dealt AS (
-            SELECT item.id, item.part, row_number() OVER (
+            SELECT item.id, item.part * %(apart)s + row_number() OVER (
                        PARTITION BY item.part
                        ORDER BY CASE contact.grade WHEN 'high' THEN 1 WHEN 'middle' THEN 2 ELSE 3 END, item.id) AS place
             FROM collaboration_transferitem AS item JOIN contacts_contact AS contact
@@ -323,7 +330,7 @@ def _spread(choice: Choice, transfer: UUID) -> None:
             state = CASE WHEN slot.taker IS NULL THEN 'taker_full' ELSE 'waiting' END,
             reason = CASE WHEN slot.taker IS NULL THEN 'taker_full' ELSE '' END,
             settled_at = CASE WHEN slot.taker IS NULL THEN %(now)s::timestamptz END
-        FROM dealt LEFT JOIN slot ON slot.part = dealt.part AND slot.place = dealt.place
+        FROM dealt LEFT JOIN slot ON slot.place = dealt.place
         WHERE item.enterprise_id = %(enterprise)s AND item.id = dealt.id
         """,
         params,

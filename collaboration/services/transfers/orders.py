@@ -58,7 +58,7 @@ def order(
         quota.check(actor, Action.MANAGE_GROUPS)
     transfer = Transfer.objects.create(
         kind=choice.kind.value,
-        member=member,
+        member=choice.member,
         by=actor.member,
         plan=choice.plan.as_json(),
         message=message.strip() if choice.kind is Kind.ON_JOB else "",
@@ -165,6 +165,7 @@ def _asked(
     filter: Mapping[str, Any] | None,
 ) -> Choice:
     actor.require(PERMISSION)
+    member = Member.objects.select_related("department").get(pk=member.pk)  # as they are now
     _manages(actor, member)
     if len(message.strip()) > MOST_MESSAGE:
         raise Invalid({"message": [_("At most 200 characters.")]})

@@ -115,7 +115,7 @@ def settle(actor: Actor, *, items: Sequence[UUID]) -> list[UUID]:
     Taker and relation are looked at again: a day has passed since it was planned.
     """
     params = {"enterprise": current_enterprise_id(), "items": list(items), "now": clock.now()}
-    lock_contacts(params)
+    lock_contacts(items)
     execute(
         f"""
         UPDATE collaboration_transferitem AS item
@@ -177,17 +177,25 @@ _FRIENDSHIPS = """collaboration_transferitem AS item
     WHERE item.enterprise_id = %(enterprise)s AND item.id = ANY (%(items)s) AND item.state = 'waiting'"""
 
 
-def lock_contacts(params: dict[str, Any]) -> None:
-    """Lock the contacts of `items`, in the order of their ids."""
-    execute(
+def lock_contacts(items: Sequence[UUID]) -> list[UUID]:
+    """Lock the contacts of these items, in the order of their ids; returns the ids."""
+    params = {"enterprise": current_enterprise_id(), "items": list(items)}
+    contacts = rows(
         """
-        SELECT FROM contacts_contact WHERE enterprise_id = %(enterprise)s AND id IN (
-            SELECT contact_id FROM collaboration_transferitem
-            WHERE enterprise_id = %(enterprise)s AND id = ANY (%(items)s))
-        ORDER BY id FOR NO KEY UPDATE
+        SELECT contact_id FROM collaboration_transferitem
+        WHERE enterprise_id = %(enterprise)s AND id = ANY (%(items)s) AND contact_id IS NOT NULL
         """,
         params,
     )
+    ids = [contact for (contact,) in contacts]
+    execute(
+        """
+        SELECT FROM contacts_contact WHERE enterprise_id = %(enterprise)s AND id = ANY (%(contacts)s)
+        ORDER BY id FOR NO KEY UPDATE
+        """,
+        {**params, "contacts": ids},
+    )
+    return ids
 
 
 def give_owners(actor: Actor, params: dict[str, Any]) -> None:

@@ -39,35 +39,37 @@ def run(context: JobContext) -> dict[str, Any]:
     """The handler; goes on with whatever of the order was not started yet. Result: how many came to which state."""
     transfer_id = UUID(context.params["transfer"])
     context.actor.require("contacts.assign")
-    going = True
-    while going:
+    started = 1
+    while started:
         with context.step():
             transfer = Transfer.objects.select_related("member", "by").filter(pk=transfer_id).first()
             if transfer is None:
                 raise NotFound()
             if context.total is None:
                 context.total = _left(transfer)
-            going = _start_groups(context.actor, transfer) or _start_contacts(context.actor, transfer)
-            if going:
+            started = _start_groups(context.actor, transfer) or _start_contacts(context.actor, transfer)
+            if started:
                 finish(recount([transfer.pk]))
-            context.done = context.total - _left(transfer)
-            context.cursor = {"batch": context.cursor.get("batch", 0) + 1}
-            transfer.refresh_from_db()
+                transfer.refresh_from_db()
+            context.done += started
+            context.cursor = {"started": context.done}
             context.result = {**transfer.contacts, **({"groups": transfer.groups} if transfer.groups else {})}
     return context.result or {}
 
 
-def _start_contacts(actor: Actor, transfer: Transfer) -> bool:
-    """Start the next batch; False when nothing is left to start."""
+def _start_contacts(actor: Actor, transfer: Transfer) -> int:
+    """Start the next batch; returns how many it has."""
     taker, items = _next(transfer)
     if taker is None:
-        return False
+        return 0
     numbers, now = policy(), clock.now()
     kind = Kind(transfer.kind)
     if kind is Kind.RESIGNED:
         quota.check(actor, Action.INHERIT_RESIGNED)
     outside = followed(actor.enterprise)
-    visible, params = subquery(Contact.objects.visible_to(actor).values("id", "owner_id"), "visible")
+    contacts = lock_contacts(items)
+    seen = Contact.objects.visible_to(actor).filter(pk__in=contacts)
+    visible, params = subquery(seen.values("id", "owner_id"), "visible")
     params |= choosing.limits(actor, kind.value) | {
         "enterprise": current_enterprise_id(),
         "transfer": transfer.pk,
@@ -77,7 +79,6 @@ def _start_contacts(actor: Actor, transfer: Transfer) -> bool:
         "due": due_at(Kind.ON_JOB if outside else kind, now, numbers),
         "limit": numbers.taker_limit,
     }
-    lock_contacts(params)
     params["room"] = _room(taker, numbers.taker_limit)
     execute(
         f"""
@@ -104,9 +105,7 @@ def _start_contacts(actor: Actor, transfer: Transfer) -> bool:
             reason = CASE WHEN no_room THEN 'taker_full' ELSE reason_found END,
             blocked_until = CASE WHEN reason_found = 'too_often' THEN blocked END,
             due_at = CASE WHEN friend THEN %(due)s ELSE %(now)s END,
-            settled_at = CASE WHEN reason_found <> '' OR no_room THEN %(now)s::timestamptz END,
-            batch = (SELECT coalesce(max(batch), 0) + 1 FROM collaboration_transferitem
-                     WHERE enterprise_id = %(enterprise)s AND transfer_id = %(transfer)s)
+            settled_at = CASE WHEN reason_found <> '' OR no_room THEN %(now)s::timestamptz END
         FROM (SELECT id, reason AS reason_found, no_room, blocked, friend FROM placed) AS placed
         WHERE item.enterprise_id = %(enterprise)s AND item.id = placed.id
         """,  # noqa: S608
@@ -123,7 +122,18 @@ def _start_contacts(actor: Actor, transfer: Transfer) -> bool:
     )
     if now_due:
         settle(actor, items=[item for (item,) in now_due])
-    return True
+    execute(
+        """
+        WITH numbered AS (
+            UPDATE collaboration_transfer SET batches = batches + 1
+            WHERE enterprise_id = %(enterprise)s AND id = %(transfer)s RETURNING batches
+        )
+        UPDATE collaboration_transferitem SET batch = numbered.batches FROM numbered
+        WHERE enterprise_id = %(enterprise)s AND id = ANY (%(items)s)
+        """,
+        params,
+    )
+    return len(items)
 
 
 def _next(transfer: Transfer) -> tuple[UUID | None, list[UUID]]:
@@ -167,8 +177,8 @@ def _room(taker: UUID, limit: int) -> int | None:
     return max(0, limit - found[0])
 
 
-def _start_groups(actor: Actor, transfer: Transfer) -> bool:
-    """Group chats change their owner at once; False when none is left."""
+def _start_groups(actor: Actor, transfer: Transfer) -> int:
+    """Group chats change their owner at once; returns how many were looked at."""
     params = {"enterprise": current_enterprise_id(), "transfer": transfer.pk, "now": clock.now(), "most": BATCH}
     found = rows(
         f"""
@@ -178,7 +188,7 @@ def _start_groups(actor: Actor, transfer: Transfer) -> bool:
         params,
     )
     if not found:
-        return False
+        return 0
     quota.check(actor, Action.MANAGE_GROUPS)
     params["items"] = [item for (item,) in found]
     given = execute(
@@ -209,7 +219,7 @@ def _start_groups(actor: Actor, transfer: Transfer) -> bool:
     )
     if given:
         audit.record(actor, "transfer.groups_given", transfer, after={"groups": given})
-    return True
+    return len(found)
 
 
 def _left(transfer: Transfer) -> int:
