@@ -9,9 +9,9 @@ from common.errors import Text
 from contacts.models import BulkItem, Contact, Follow
 from contacts.rules import Activity, FollowUpKind, Grade, GradeSource, Plan, Status
 from enterprises.models import Enterprise, Member
-from jobs.models import JobRun
+from jobs.models import Delivery, JobRun
 from quota.models import Loan
-from quota.rules import PackageKind, State
+from quota.rules import AlertKind, PackageKind, State
 from upstream.models import Partner
 
 FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
@@ -38,6 +38,11 @@ FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
     ),
     "transfer_kind": (TransferKind, {"resigned": "purple", "on_job": "cyan"}),
     "enterprise": (Enterprise.Status, {"active": "green", "suspended": "red"}),
+    "delivery": (
+        Delivery.State,
+        {"waiting": "blue", "delivered": "green", "failed": "red", "cancelled": "secondary"},
+    ),
+    "alert": (AlertKind, {"usage": "yellow", "over": "red", "expiry": "orange"}),
     "scale": (State, {"below": "green", "at_capacity": "yellow", "over": "red"}),
     "loan": (
         Loan.State,

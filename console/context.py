@@ -53,6 +53,15 @@ class Membership:
     name: str
 
 
+_ADDRESSES = {
+    "contacts": "contacts",
+    "scale": "scale",
+    "jobs": "jobs",
+    "notifications": "notifications",
+    "latest": "notifications-latest",
+    "work": "work",
+}
+
 # One query for the whole frame. Unread notifications are counted to 100 only.
 _FRAME = """
 SELECT account.served, account.capacity, account.capacity_since, account.capacity_until,
@@ -93,5 +102,5 @@ def enterprise_frame(request: HttpRequest, actor: Actor) -> dict[str, Any]:
         "running_jobs": running,
         "unread": unread,
         "memberships": [Membership(*one) for one in memberships or ()],
-        "addresses": {name: navigation.address(name, code) for name in ("contacts", "scale", "jobs", "notifications")},
+        "addresses": {name: navigation.address(page, code) for name, page in _ADDRESSES.items()},
     }

@@ -17,6 +17,7 @@ from collaboration.rules.transfers import State as TransferState
 from common import clock
 from common.errors import Text
 from console.base import Page, stop_polling
+from console.context import enterprise_frame
 from console.listing import Listing
 from contacts.files.reasons import Reason as RowReason
 from contacts.rules import Grade
@@ -26,6 +27,18 @@ from jobs import files, notifications, registry, services
 from jobs.models import JobRun
 
 NEWEST = "-created_at"
+LATEST = 8
+
+# What a kind is about, by the beginning of its name.
+AREAS: dict[str, Text] = {
+    "quota": _("Scale"),
+    "contacts": _("Contacts"),
+    "collaboration": _("Collaboration"),
+    "transfer": _("Hand-over"),
+    "upstream": _("Upstream and downstream"),
+    "job": _("Jobs"),
+    "webhook": _("Webhooks"),
+}
 
 # What results say, in words. A key that is not here is shown as it is.
 WORDS: dict[str, Text] = {
@@ -61,6 +74,9 @@ WORDS: dict[str, Text] = {
     "waiting_leavers": _("Leavers whose contacts wait too long"),
     "groups": _("Group chats"),
     **{state.value: state.label for state in TransferState if state.value not in ("done", "refused")},
+    "deliveries": _("Sent messages deleted"),
+    "raised": _("Alerts raised"),
+    "cleared": _("Alerts ended"),
     **{grade.value: grade.label for grade in Grade},
     **{reason.value: reason.label for reason in BulkReason},
     **{reason.value: reason.label for reason in RowReason},
@@ -218,13 +234,60 @@ class Notifications(Page):
         listing = Listing(request, notifications.of(self.actor), ordering=NEWEST)
         for row in listing.rows:
             row.text = notifications.text(row)
-            row.leads_on = bool(notifications.page(row))
         return self.render({"listing": listing, "some_unread": any(row.read_at is None for row in listing.rows)})
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         """Mark all as read."""
         notifications.mark_read(self.actor)
         return self.redirect(reverse("notifications", kwargs={"code": self.enterprise.code}))
+
+
+class Latest(Page):
+    """What the bell drops down: the newest few, and the way to all."""
+
+    template = "console/jobs/latest.html"
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        rows = list(notifications.of(self.actor).order_by("-created_at", "-id")[:LATEST])
+        for row in rows:
+            row.text = notifications.text(row)
+        return self.render({"rows": rows}, template=f"{self.template}#list")
+
+
+class Work(Page):
+    """The top bar's running jobs and unread notifications, asked again while something runs (286 ends that)."""
+
+    template = "console/frame/work.html"
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        frame = enterprise_frame(request, self.actor)
+        response = self.render(frame, template=f"{self.template}#counts")
+        return response if frame["running_jobs"] else stop_polling(response)
+
+
+class Preferences(Page):
+    """How one is told of each kind: in the console, by mail, both, or not at all."""
+
+    template = "console/jobs/preferences.html"
+    title = _("What I am told")
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        groups: dict[str, list[notifications.Way]] = {}
+        for way in notifications.choices(self.actor):
+            groups.setdefault(str(AREAS.get(way.kind.partition(".")[0], _("Other"))), []).append(way)
+        member = self.actor.member
+        address = (member.email or (member.user.email if member.user else "")) if member else ""
+        return self.render({"groups": groups, "address": address})
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        chosen = set(request.POST.getlist("ways"))
+        wanted = {
+            way.kind: {name: f"{way.kind}:{name}" in chosen for name in way.ways}
+            for way in notifications.choices(self.actor)
+        }
+        services.choose(self.actor, wanted=wanted)
+        messages.success(request, _("Saved. It counts from now on."))
+        return self.redirect(request.path)
 
 
 class NotificationOpen(Page):
@@ -246,5 +309,8 @@ urlpatterns = [
     path("jobs/<uuid:pk>/retry/", JobRetry.as_view(), name="job-retry"),
     path("jobs/<uuid:pk>/report/", JobReport.as_view(), name="job-report"),
     path("notifications/", Notifications.as_view(), name="notifications"),
+    path("notifications/latest/", Latest.as_view(), name="notifications-latest"),
+    path("notifications/preferences/", Preferences.as_view(), name="preferences"),
+    path("work/", Work.as_view(), name="work"),
     path("notifications/<uuid:pk>/", NotificationOpen.as_view(), name="notification"),
 ]

@@ -164,7 +164,7 @@ class Delivery(TenantModel):
         WEBHOOK = "webhook", _("Webhook")
 
     class State(models.TextChoices):
-        WAITING = "waiting", _("Waiting")
+        WAITING = "waiting", _("To be sent")
         DELIVERED = "delivered", _("Delivered")
         FAILED = "failed", _("Given up")
         CANCELLED = "cancelled", _("Dropped")

@@ -53,8 +53,6 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {}
-# What webhooks can be told that nobody is notified of: name and label.
-EVENTS: dict[str, Text] = {}
 
 
 def declare(
@@ -74,15 +72,9 @@ def declare(
     KINDS[name] = Kind(text, page, label, mail, event, admins)
 
 
-def declare_event(name: str, label: Text) -> None:
-    """Make an event of webhooks known that is no notification; send it with `outbox.emit`."""
-    EVENTS[name] = label
-
-
 def events() -> dict[str, str]:
     """Every event that a webhook can ask for, with its label."""
-    told = {name: kind.name for name, kind in KINDS.items() if kind.event}
-    return dict(sorted({**told, **{name: str(label) for name, label in EVENTS.items()}}.items()))
+    return {name: kind.name for name, kind in sorted(KINDS.items()) if kind.event}
 
 
 def notify(members: Iterable[Member], *, kind: str, key: str, data: dict[str, Any] | None = None) -> None:
@@ -225,8 +217,8 @@ def _webhook_page(data: dict[str, Any]) -> str:
     return f"alerts/webhooks/{data['webhook']}/"
 
 
-declare("job.done", _("Done: %(job)s"), _run_page, label=_("A job of mine is done"), event=True)
-declare("job.failed", _("Failed: %(job)s"), _run_page, label=_("A job of mine failed"), event=True)
+declare("job.done", _("Done: %(job)s"), _run_page, label=_("A job is done"), event=True)
+declare("job.failed", _("Failed: %(job)s"), _run_page, label=_("A job failed"), event=True)
 declare(
     "webhook.failed",
     _("The webhook “%(name)s” could not be reached; a message to it was given up."),

@@ -47,23 +47,21 @@ class Setting:
 class PolicyForm(forms.Form):
     """A field for each setting. Its values are checked by the policy itself, for console and API alike."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, only: Group | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for field in Policy.fields():
+        self.settings = [field for field in Policy.fields() if only in (None, field.group)]
+        for field in self.settings:
             self.fields[field.name] = _field(field)
 
     def groups(self, changed: set[str]) -> Iterator[tuple[Text, list[Setting]]]:
         """Settings by group, in the order of the policy."""
-        fields = list(Policy.fields())
         for group in Group:
-            yield (
-                group.label,
-                [
-                    Setting(field, self[field.name], shown(field, field.default), field.name in changed)
-                    for field in fields
-                    if field.group == group
-                ],
-            )
+            if lines := [
+                Setting(field, self[field.name], shown(field, field.default), field.name in changed)
+                for field in self.settings
+                if field.group == group
+            ]:
+                yield group.label, lines
 
 
 def shown(field: PolicyField, value: Any) -> str:
@@ -104,7 +102,7 @@ class PolicyPage(Page):
             return self.show(form, status=400)
         try:
             # An emptied field means the default, as its hint says.
-            update_policy(self.actor, values={name: _given(value) for name, value in form.cleaned_data.items()})
+            update_policy(self.actor, values={name: given(value) for name, value in form.cleaned_data.items()})
         except Refusal as refusal:
             return self.show(attach(form, refusal), status=refusal.status)
         messages.success(request, gettext("The policy was saved."))
@@ -115,7 +113,8 @@ class PolicyPage(Page):
         return self.render({"form": form, "groups": list(form.groups(changed)), "changed": len(changed)}, status=status)
 
 
-def _given(value: Any) -> Any:
+def given(value: Any) -> Any:
+    """An emptied field means the default."""
     return None if value in ("", None) else value
 
 

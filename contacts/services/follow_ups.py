@@ -30,6 +30,7 @@ declare(
     "contacts.follow_up",
     _("Follow-up with %(contact)s is due: %(text)s"),
     lambda data: f"contacts/{data['id']}/follow-ups/",
+    label=_("A follow-up is due"),
 )
 
 

@@ -122,7 +122,7 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            ("waiting", "Waiting"),
+                            ("waiting", "To be sent"),
                             ("delivered", "Delivered"),
                             ("failed", "Given up"),
                             ("cancelled", "Dropped"),

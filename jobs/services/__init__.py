@@ -21,6 +21,7 @@ from jobs.services.webhooks import (
     delete_webhook,
     redeliver,
     rotate_secret,
+    rotating,
     test_webhook,
     update_webhook,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "redeliver",
     "retry",
     "rotate_secret",
+    "rotating",
     "store_input",
     "test_webhook",
     "undo",

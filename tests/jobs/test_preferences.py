@@ -78,7 +78,7 @@ def test_preferences_are_listed_in_the_caller_s_language(api):
     }
     chinese = api.get(URL, headers={"Accept-Language": "zh-hans"}).json()["results"]
     labels = {row["kind"]: row["label"] for row in chinese}
-    assert labels["job.failed"] == "我的任务失败"
+    assert labels["job.failed"] == "任务失败"
 
 
 def test_kinds_of_super_admins_do_not_exist_for_others(enterprise):

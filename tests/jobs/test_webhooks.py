@@ -412,7 +412,7 @@ def test_what_is_being_sent_is_not_sent_again_by_hand(firm, client, hook):
 def test_create_change_delete(firm, client, hook):
     made = create(client, hook.url, events=["quota.over", "job.done", "job.done"])
     assert made["events"] == ["job.done", "quota.over"] and made["secret"].startswith("whsec_")
-    assert client.get(f"{URL}/events").json()["results"][0] == {"name": "job.done", "label": "A job of mine is done"}
+    assert client.get(f"{URL}/events").json()["results"][0] == {"name": "job.done", "label": "A job is done"}
     got = client.get(f"{URL}/{made['id']}")
     changed = send(client, "patch", f"/{made['id']}", {"name": " CRM  2 "}, **{"If-Match": got["ETag"]})
     assert (changed.status_code, changed.json()["name"]) == (200, "CRM 2")

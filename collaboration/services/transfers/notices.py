@@ -32,31 +32,43 @@ declare(
     "transfer.resigned",
     _("%(name)s has left: %(contacts)s contacts and %(groups)s group chats wait for a successor."),
     _pool_page,
+    label=_("A member has left contacts behind"),
+    mail=True,
+    event=True,
 )
 declare(
     "transfer.pool",
     _("What %(name)s left behind has waited for %(days)s days: %(contacts)s contacts, %(groups)s group chats."),
     _pool_page,
+    label=_("Contacts have waited long for a successor"),
+    mail=True,
+    event=True,
 )
 declare(
     "transfer.rule_refused",
     _("The saved plan for what %(name)s left behind could not run: %(detail)s"),
     _pool_page,
+    label=_("A saved plan of hand-over could not run"),
+    mail=True,
 )
 declare(
     "transfer.inherited",
     _("%(count)s contacts of %(name)s, who has left, are handed to you."),
     lambda _data: "contacts/?owner=me",
+    label=_("Contacts of somebody who left are handed to me"),
 )
 declare(
     "transfer.coming",
     _("%(count)s contacts of %(name)s are being handed to you."),
     lambda _data: "contacts/?owner=me",
+    label=_("Contacts are being handed to me"),
 )
 declare(
     "transfer.finished",
     _("The hand-over of %(name)s has ended: %(done)s done, %(left)s to look at."),
     _transfer_page,
+    label=_("A hand-over has ended"),
+    event=True,
 )
 
 
