@@ -20,7 +20,7 @@ from console.contact_views import chips
 from console.listing import BulkAction, Listing
 from contacts.filters import ContactFilter
 from contacts.models import Contact, GroupChat, Tag
-from contacts.rules import Activity, Grade, Status
+from contacts.rules import Activity, Grade, Relation, Status
 from contacts.services.bulk import ACTIONS
 from enterprises.models import Department, Member
 
@@ -117,10 +117,14 @@ class ContactList(Page):
             "grade": choice("grade", Grade.choices()),
             "activity": choice("activity", Activity.choices()),
             "kind": choice("kind", Contact.Kind.choices),
+            "relation": choice("relation", Relation.choices()),
             "department": choice("department", Department.objects.order_by("name").values_list("pk", "name")),
             "inactive": options([("", _("All")), ("true", _("Inactive")), ("false", _("Not inactive"))], silent),
             **{name: options(tags, many(name)) for name in ("tag_any", "tag_all", "tag_none")},
         }
+        if many("team"):
+            teams = Department.objects.filter(pk__in=[pk for pk in many("team") if pk != "none"])
+            shown["team"] = choice("team", [("none", _("Without department")), *teams.values_list("pk", "name")])
         if many("group"):
             groups = GroupChat.objects.visible_to(self.actor).filter(pk__in=many("group"))
             shown["group"] = choice("group", groups.values_list("pk", "name"))

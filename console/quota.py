@@ -19,6 +19,7 @@ from console.forms import attach
 from console.home import GRADE_COLOURS
 from console.listing import Listing
 from contacts import seats
+from contacts.rules import Grade
 from enterprises.services import zone
 from quota import ledger, outlook, queries, rules, services
 from quota.models import LedgerEntry, Package
@@ -214,9 +215,20 @@ def _calendar(view: queries.Overview) -> list[dict[str, Any]]:
 def _seats(found: seats.Seats | None) -> dict[str, Any] | None:
     if found is None:
         return None
+    package = queries.running_package(found.at)
+    divided = seats.divide(found, package)
     return {
         "counted": found,
-        "grades": [(grade, colour, found.by_grade.get(grade.value, 0)) for grade, colour in GRADE_COLOURS.items()],
+        "package": package,
+        "divided": divided,
+        "grades": [
+            (Grade(part.value), GRADE_COLOURS[Grade(part.value)], part.seats, part.cost) for part in divided.grades
+        ],
+        "ways": [
+            {"title": _("By team"), "filter": "team", "parts": divided.departments, "without": _("Without department")},
+            {"title": _("By source"), "filter": "came_by", "parts": divided.sources, "without": _("Not known")},
+            {"title": _("By relation"), "filter": "relation", "parts": divided.relations, "without": ""},
+        ],
         "chart": charts.seats(found),
     }
 

@@ -23,8 +23,9 @@ from common.ids import parse_uuid
 from contacts import search
 from contacts.models import Contact, Follow, FollowTag, GroupMember
 from contacts.querysets import members_of_departments
-from contacts.rules import Activity, Grade, Status
+from contacts.rules import Activity, Grade, Relation, Status
 from enterprises.actors import Actor
+from enterprises.models import Member
 from enterprises.services import zone
 
 MANY = 50
@@ -152,6 +153,11 @@ class ContactFilterSet(django_filters.FilterSet):
     spend_from = _ask(NumberField, "by_spend_from", _("Spent at least so much (CNY) in the spending window."))
     spend_below = _ask(NumberField, "by_spend_below", _("Spent less than so much (CNY) in the spending window."))
     department = _ask(ListField, "by_department", _("Ids of departments of the owner, subtrees included."))
+    team = _ask(
+        ListField, "by_team", _("Ids of departments of the owner, without those below; “none”."), words=("none",)
+    )
+    came_by = _ask(TextField, "by_came_by", _("How the owner came to know the contact; “none” when that is not known."))
+    relation = _ask(ListField, "by_relation", _("Friend of a member, or only in groups."), choices=Relation)
     group = _ask(ListField, "by_group", _("Ids of group chats the contact is in."))
 
     def __init__(self, data: Any, actor: Actor, queryset: QuerySet | None = None) -> None:
@@ -204,6 +210,23 @@ class ContactFilterSet(django_filters.FilterSet):
 
     def by_department(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
         return queryset.filter(owner_id__in=members_of_departments(value).values("id"))
+
+    def by_team(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
+        teams = [one for one in value if one != "none"]
+        wanted = Q(owner_id__in=Member.objects.filter(department_id__in=teams).values("id"))
+        if "none" in value:
+            wanted |= Q(owner_id=None) | Q(owner_id__in=Member.objects.filter(department_id=None).values("id"))
+        return queryset.filter(wanted)
+
+    def by_came_by(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        known = Follow.objects.filter(contact_id=OuterRef("pk"), member_id=OuterRef("owner_id")).exclude(source="")
+        return queryset.filter(~Exists(known) if value == "none" else Exists(known.filter(source=value)))
+
+    def by_relation(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
+        friends = Follow.objects.filter(contact_id=OuterRef("pk")).exclude(state=Follow.State.DELETED_BY_MEMBER)
+        if len(value) == len(Relation):
+            return queryset
+        return queryset.filter(Exists(friends) if value == [Relation.FRIEND] else ~Exists(friends))
 
     def by_group(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
         inside = GroupMember.objects.filter(contact_id=OuterRef("pk"), group_id__in=value, left_at=None)

@@ -229,6 +229,13 @@ class Grade(Choice):
     LOW = "low", _("Low value")
 
 
+class Relation(Choice):
+    """How somebody who is served is known (Q1)."""
+
+    FRIEND = "friend", _("Friends of members")
+    GROUP_ONLY = "group_only", _("Only in groups")
+
+
 class GradeSource(Choice):
     """Whether a grade follows from spending or was set by a person and stays (C9)."""
 

@@ -37,6 +37,11 @@ def packages(rows: Iterable[Package] | None = None) -> tuple[rules.Package, ...]
     )
 
 
+def running_package(now: datetime) -> Package | None:
+    """The bought package that holds now, the largest if there are several; whether it counts is another question."""
+    return Package.objects.filter(starts_at__lte=now, ends_at__gt=now).order_by("-tier", "-ends_at", "id").first()
+
+
 def prices(day: date) -> dict[int, TierPrice]:
     """The price of each tier offered on `day`: the newest that is effective by then."""
     newest = TierPrice.objects.filter(effective_from__lte=day).order_by("tier", "-effective_from").distinct("tier")

@@ -1,6 +1,19 @@
 """The routes of this room."""
 
-from contacts.api import bulk, contacts, files, follow_ups, groups, persons, plan, restrictions, tag_rules, tags, views
+from contacts.api import (
+    bulk,
+    contacts,
+    files,
+    follow_ups,
+    groups,
+    persons,
+    plan,
+    restrictions,
+    seats,
+    tag_rules,
+    tags,
+    views,
+)
 
 # Bulk first: "bulk" is no contact's id.
 urlpatterns = [
@@ -14,5 +27,6 @@ urlpatterns = [
     *tag_rules.urlpatterns,
     *plan.urlpatterns,
     *restrictions.urlpatterns,
+    *seats.urlpatterns,
     *tags.urlpatterns,
 ]

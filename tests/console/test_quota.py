@@ -141,6 +141,7 @@ def test_q1_q17_seats_by_grade_department_and_kind(enterprise, seated):
         found = seats.count()
         assert found.by_grade == {"high": 1, "low": 2}
         assert found.by_department == [(str(seated.pk), "华南", 2), (None, "", 1)]
+        assert found.by_source == [("", 3)]
         assert (found.friends, found.group_only, found.archived, found.lost) == (2, 1, 1, 0)
         assert found.served == Account.objects.get().served == 3
         assert (found.at, seats.kept()) == (NOON, found)

@@ -14,7 +14,7 @@ def scale(login, product) -> Page:
 
 def test_overview_draws_and_counts(scale: Page) -> None:
     expect(scale.locator(".gauge-text b")).to_have_text("60")
-    expect(scale.locator("[data-chart=history] canvas")).to_be_visible()
+    expect(scale.locator("[data-chart=outlook-chart] canvas")).to_be_visible()
     expect(scale.locator("#seats .figure b").first).to_be_visible()  # counted apart, swapped in
     expect(scale.locator("[data-chart=seats-chart] canvas")).to_be_visible()
     scale.locator("a[href='?days=365']").click()
@@ -45,7 +45,7 @@ def test_buying_asks_in_numbers_and_is_refused_twice(scale: Page, product) -> No
     expect(scale.locator("[data-dialog='#buy-upgrade-5000']")).to_have_count(0)
 
 
-@pytest.mark.parametrize("path", ["", "packages/", "ledger/", "seats/"])
+@pytest.mark.parametrize("path", ["", "packages/", "ledger/", "seats/", "forecast/", "plan/"])
 def test_pages_fit_a_phone(scale: Page, product, path: str) -> None:
     scale.set_viewport_size({"width": 375, "height": 800})
     scale.goto(f"/e/{product.data['code']}/scale/{path}")

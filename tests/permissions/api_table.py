@@ -118,6 +118,7 @@ API = [
     Row("POST", "quota/loans/{loan}/withdraw", "quota.view", but={"owner": 403}),
     Row("POST", "quota/loans/{lent}/return", "quota.view", but={"owner": 403}),
     # The plan of the whole enterprise: for those who see all of it.
+    Row("GET", "quota/seats", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
     Row("GET", "quota/plan", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
     Row("GET", "quota/plan/contacts", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
     Row(
