@@ -1,7 +1,7 @@
 """`make bench`: the table of expected speed, as ratios in one run. ARGS="100000" measures one size only.
 
 Sizes are numbers of contacts in one enterprise; both 100 000 and 1 000 000 when none is named. `--only` takes
-some of: add import jobs lists http pages export.
+some of: add import jobs lists search filters http pages export bulk timeline.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from urllib.parse import quote
 from benchmarks import children, http, setup
 from benchmarks.measure import Table, in_turns, seconds, show
 
-SECTIONS = ("add", "import", "jobs", "lists", "http", "pages", "export")
+SECTIONS = ("add", "import", "jobs", "lists", "search", "filters", "http", "pages", "export", "bulk", "timeline")
 MILLION = 1_000_000
 
 
@@ -75,6 +75,19 @@ class Bench:
             self._pages(name)
         if self.wants("export"):
             self._export(name)
+        self._at_work(name, size)
+
+    def _at_work(self, name: str, size: int) -> None:
+        from benchmarks import work
+
+        if self.wants("search"):
+            work.search(self.table, self.enterprise, name)
+        if self.wants("filters"):
+            work.filters(self.table, self.enterprise, name)
+        if self.wants("bulk"):
+            work.bulk_work(self.table, self.enterprise, name, size)
+        if self.wants("timeline"):
+            work.timeline(self.table, self.enterprise, name)
 
     def _import_against_copy(self, name: str, people: Path, orders: Path) -> None:
         from benchmarks import data, raw

@@ -62,6 +62,7 @@ class Copies:
 
     TABLES = (
         "contacts_contact",
+        "contacts_searchentry",
         "contacts_follow",
         "contacts_interaction",
         "quota_ledgerentry",

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from itertools import groupby
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -17,7 +18,7 @@ from console.base import Page
 from console.follow_up_forms import shown as shown_follow_up
 from contacts import access, agenda, queries, worn_tags
 from contacts.models import Contact, Follow, GroupChat, GroupMember, Purchase
-from contacts.rules import Grade, Kind, Right, Status, masked_phone
+from contacts.rules import Grade, Kind, Right, Side, Status, masked_phone
 from contacts.services import tag_rules
 from enterprises import audit
 from enterprises.audit_actions import label as action_label
@@ -102,15 +103,25 @@ class ContactPage(OneContact):
         return context
 
     def _timeline(self, contact: Contact) -> dict[str, Any]:
-        kinds = [kind for kind in self.request.GET.getlist("kind") if kind]
-        page = queries.timeline_page(contact, size=EVENTS, kinds=kinds, cursor=self.request.GET.get("cursor"))
+        query = self.request.GET
+        kinds, sides = ([one for one in query.getlist(name) if one] for name in ("kind", "side"))
+        page = queries.timeline_page(contact, size=EVENTS, kinds=kinds, sides=sides, cursor=query.get("cursor"))
         by_day = groupby(page.rows, key=lambda event: timezone.localtime(event.at).date())
+        days = [(day, [shown(event) for event in events]) for day, events in by_day]
+        # What follows a page goes on with its last day, whose heading stands above already.
+        goes_on = self.request.htmx and days and f"{days[0][0]:%Y-%m-%d}" == query.get("day")  # type: ignore[attr-defined]
+        asked = {"cursor": page.next, "day": f"{days[-1][0]:%Y-%m-%d}"} if page.next and days else {}
         return {
-            "days": [(day, [shown(event) for event in events]) for day, events in by_day],
-            "next": page.next,
-            "cursor": self.request.GET.get("cursor"),
+            "days": days,
+            "goes_on": goes_on,
+            "next": urlencode([*asked.items(), *(("kind", one) for one in kinds), *(("side", one) for one in sides)])
+            if asked
+            else "",
+            "cursor": query.get("cursor"),
             "kinds": Kind.choices(),
             "kind": kinds[0] if kinds else "",
+            "sides": Side.choices(),
+            "side": sides[0] if sides else "",
         }
 
     def _follow_ups(self, contact: Contact) -> dict[str, Any]:

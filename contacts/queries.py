@@ -21,7 +21,7 @@ from common.ids import parse_uuid
 from common.sql import dicts, row, rows
 from common.tenancy import current_enterprise_id
 from contacts.models import Contact, Follow, GroupChat, GroupMember, Interaction
-from contacts.rules import MASKED_PHONE, Kind
+from contacts.rules import MASKED_PHONE, Kind, Side
 from enterprises.actors import Actor
 from enterprises.authority import members_in_range
 from enterprises.models import AdminRange, Member, Role
@@ -203,10 +203,25 @@ def timeline(
 ORDER = "-at"
 
 
-def timeline_page(contact: Contact, *, size: int, kinds: Sequence[str] = (), cursor: str | None = None) -> paging.Page:
-    """A page of the timeline, the newest first. Raises Invalid for unknown kinds and foreign cursors."""
-    if unknown := set(kinds) - set(Kind):
-        raise Invalid({"kinds": [_("There is no kind “%(kind)s”.") % {"kind": min(unknown)[:64]}]})
+def timeline_page(
+    contact: Contact,
+    *,
+    size: int,
+    kinds: Sequence[str] = (),
+    sides: Sequence[str] = (),
+    cursor: str | None = None,
+) -> paging.Page:
+    """A page of the timeline, the newest first: of some kinds, and of what some side did, or all of it.
+
+    Raises Invalid for unknown kinds and sides and for foreign cursors.
+    """
+    for field, given, known in (("kinds", kinds, set(Kind)), ("side", sides, set(Side))):
+        if unknown := set(given) - known:
+            raise Invalid({field: [_("There is no kind “%(kind)s”.") % {"kind": min(unknown)[:64]}]})
+    if sides:
+        kinds = [kind for kind in Kind if kind.side in sides and (not kinds or kind in kinds)]
+        if not kinds:
+            return paging.Page(rows=[], next=None, previous=None)
     backwards, after = paging.position(cursor, ORDER, Interaction.objects.all()) if cursor else (False, None)
     events = timeline(contact, size=size + 1, kinds=kinds, after=after, backwards=backwards)
     more = len(events) > size

@@ -83,6 +83,7 @@ ACTIONS: dict[str, Text] = {
     "calendar.closed": _("Calendar address revoked"),
     "contacts.graded": _("All contacts graded"),
     "contacts.silence_tagged": _("Silent contacts tagged"),
+    "contacts.interactions_forgotten": _("Old interactions forgotten"),
     "contacts.archived": _("Contacts archived as a batch"),
     "contacts.restored": _("Contacts restored as a batch"),
     "contacts.tagged": _("Tags put on a batch of contacts"),

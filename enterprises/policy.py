@@ -254,6 +254,15 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
         Days,
         Text(Group.BATCHES, _("Keep jobs (days)"), _("How long ended jobs and notifications are kept.")),
     ] = 180
+    interaction_days: Annotated[
+        int,
+        Field(ge=0, le=3650),
+        Text(
+            Group.BATCHES,
+            _("Keep interactions (days)"),
+            _("How long messages, clicks and calls stay on the timeline; 0 keeps them for ever."),
+        ),
+    ] = 0
     transfer_wait_hours: Annotated[
         int,
         Field(ge=0, le=720),
@@ -338,6 +347,14 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
     def _each_once_in_order(cls, value: tuple[CustomerKind, ...]) -> tuple[CustomerKind, ...]:
         """A set written in one way, so that equal policies are stored equally."""
         return tuple(kind for kind in CustomerKind if kind in value)
+
+    @field_validator("interaction_days")
+    @classmethod
+    def _silence_is_known(cls, value: int, info: ValidationInfo) -> int:
+        """What is forgotten must be older than what decides who is silent (C7)."""
+        if 0 < value <= info.data.get("inactive_days", 0):
+            raise PydanticCustomError("interaction_order", "not longer than inactive_days")
+        return value
 
     @field_validator("grade_middle")
     @classmethod

@@ -23,6 +23,7 @@ _MESSAGES: dict[str, "StrPromise"] = {
     "finite_number": _("Enter an amount."),
     "decimal_max_places": _("At most {decimal_places} decimal places."),
     "enum": _("Choose one of the offered values."),
+    "interaction_order": _("Must be 0, or longer than it takes a contact to be silent."),
     "free_order": _("Must be at least the scale without verification."),
     "ascending": _("Must be ascending, each value once."),
     "descending": _("Must be descending, each value once."),

@@ -25,6 +25,7 @@ JOBS = (
     ("contacts.tag_rules", "04:23", 60),
     ("quota.verify", "04:37", 60),
     ("contacts.sweep_files", "04:53", 60),
+    ("contacts.forget", "05:03", 60),
     ("jobs.clean_up", "05:13", 120),
 )
 

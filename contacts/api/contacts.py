@@ -239,17 +239,22 @@ class TimelineView(ContactView):
     permissions = {"GET": "contacts.view"}
 
     @extend_schema(
-        parameters=[*shapes.PAGING[:2], OpenApiParameter("kinds", str, description="Separated by commas.")],
+        parameters=[
+            *shapes.PAGING[:2],
+            OpenApiParameter("kinds", str, description="Separated by commas."),
+            OpenApiParameter("side", str, description="Who acted: customer, member, system; separated by commas."),
+        ],
         responses=shapes.page_of(shapes.EventShape),
     )
     def get(self, request: Request, pk: str) -> Response:
         contact = self.contact(pk)
-        self.check_query(("kinds",))
+        self.check_query(("kinds", "side"))
         query = request.query_params
         page = queries.timeline_page(
             contact,
             size=paging.page_size(query.get("page_size")),
             kinds=[kind for kind in query.get("kinds", "").split(",") if kind],
+            sides=[side for side in query.get("side", "").split(",") if side],
             cursor=query.get("cursor"),
         )
         return self.cursor_list(page, page.rows)

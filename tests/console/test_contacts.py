@@ -1,6 +1,7 @@
 """The console's pages of contacts, groups and tags: what they show, what they cost, what they refuse."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -86,6 +87,26 @@ def test_a_view_keeps_filter_order_and_columns_under_a_name(admin, at, contact, 
     admin.post(at(f"contacts/views/{view.pk}/delete/"))
     with tenant(enterprise.pk):
         assert not SavedView.objects.exists()
+
+
+def test_c6_the_timeline_goes_on_by_itself_and_under_the_same_day(admin, at, contact, enterprise, monkeypatch):
+    monkeypatch.setattr("console.contact_page.EVENTS", 2)
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        for hour in range(4):
+            moment = factories.NOON.replace(year=2025) + timedelta(hours=hour)
+            record_interaction(actor, contact=contact, kind="call" if hour % 2 else "message_in", at=moment)
+    url = at(f"contacts/{contact.pk}/timeline/?kind=message_in&kind=call")
+    page = text(admin.get(url))
+    assert 'hx-trigger="revealed"' in page and page.count("timeline-day") == 1
+    more = re.search(r'hx-get="([^"]+)"[^>]*revealed', page)[1].replace("&amp;", "&")
+    assert "day=2025-06-15" in more and "kind=message_in&kind=call" in more
+    rest = text(admin.get(more, headers={"HX-Request": "true"}))
+    assert rest.count('class="event is-') == 2 and "timeline-day" not in rest and "revealed" not in rest
+    assert "timeline-day" in text(admin.get(more))
+    members = text(admin.get(at(f"contacts/{contact.pk}/timeline/?side=member")))
+    assert members.count('class="event is-member') == 2 and "is-customer" not in members
+    assert "Nothing of this kind" in text(admin.get(at(f"contacts/{contact.pk}/timeline/?side=system&kind=call")))
 
 
 def test_the_list_shows_who_they_are_and_how_many(admin, at, contact, enterprise):

@@ -55,6 +55,7 @@ def test_defaults_are_the_numbers_of_the_domain():
         "undo_days": 30,
         "job_file_days": 30,
         "job_days": 180,
+        "interaction_days": 0,
         "transfer_wait_hours": 24,
         "transfer_limit": 2,
         "transfer_days": 90,

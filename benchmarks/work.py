@@ -1,0 +1,166 @@
+"""Operators at work on an enterprise of a size: searching, combining filters, bulk work, a long timeline."""
+
+import os
+import time
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import psycopg
+
+from benchmarks import data, pages
+from benchmarks.measure import Table, seconds, show
+from common.tenancy import tenant
+from contacts.models import BulkItem, Contact, FollowTag, Interaction, Tag
+from contacts.services import bulk, tags
+from enterprises.models import Enterprise, Member
+from jobs import services as jobs
+from jobs.models import JobRun
+
+BULK = 100_000
+EVENTS_EACH = 20
+LONG = 100_000
+
+SEARCHES = {
+    "two characters": "王伟",
+    "a surname, which very many have": "王",
+    "initials": "wxm",
+    "pinyin": "wangwei",
+    "pinyin and initials": "wang x",
+    "two letters": "wa",
+    "words of name and company": "王 商贸12",
+    "the beginning of a phone number": "120000",
+    "its last digits": "4321",
+    "an external user id": "wmbench000000777",
+    "nobody": "欧阳",
+}
+
+
+def search(table: Table, enterprise: Enterprise, name: str) -> None:
+    """C11: as a list of twenty, and as suggestions."""
+    api = pages.api(enterprise)
+    for label, text in SEARCHES.items():
+        for what, path in (
+            ("list", f"/api/v1/contacts?page_size=20&search={quote(text)}"),
+            ("suggestions", f"/api/v1/contacts/search?q={quote(text)}"),
+        ):
+            cost = pages.cost(api, path)
+            good = cost.status == 200 and cost.milliseconds <= 20
+            table.add(f"search, {name}, {what}: {label}", "<= 20 ms", str(cost), good)
+
+
+def filters(table: Table, enterprise: Enterprise, name: str) -> None:
+    """Several filters at once, with the count."""
+    with tenant(enterprise.pk):
+        group = tags.create_tag_group(data.actor(enterprise), name="benchmark", tags=["三", "五"])
+        worn = list(Tag.objects.filter(group=group).order_by("position").values_list("pk", flat=True))
+        owner = Member.objects.filter(userid="staff1").values_list("pk", flat=True).get()
+    _put_on(enterprise, dict(zip(worn, (3, 5), strict=True)))
+    api = pages.api(enterprise)
+    root = "/api/v1/contacts?page_size=20"
+    for label, query in (
+        ("owner, grade, status", f"owner={owner}&grade=low&status=active"),
+        ("owner, added between, silent", f"owner={owner}&added_after=2024-01-01&added_before=2024-12-31&inactive=true"),
+        ("one tag and not another", f"tag_any={worn[0]}&tag_none={worn[1]}"),
+        ("all of two tags, grade", f"tag_all={worn[0]},{worn[1]}&grade=low"),
+        ("search, owner, grade", f"search={quote('王伟')}&owner={owner}&grade=low"),
+        ("search of many, tag, by spend", f"search={quote('王')}&tag_any={worn[0]}&ordering=-spend"),
+    ):
+        cost = pages.cost(api, f"{root}&{query}")
+        table.add(f"filters, {name}: {label}", "<= 30 ms", str(cost), cost.status == 200 and cost.milliseconds <= 30)
+        counted = pages.cost(api, f"{root}&{query}&count=1", 5)
+        table.add(f"filters, {name}: {label}, counted", "<= 150 ms", str(counted), counted.milliseconds <= 150)
+
+
+def _put_on(enterprise: Enterprise, tagged: dict[UUID, int]) -> None:
+    """Each tag on every so-many-th relation."""
+    with psycopg.connect(os.environ["DATABASE_OWNER_URL"]) as owner:
+        for tag, every in tagged.items():
+            owner.execute(
+                """
+                INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id)
+                SELECT uuid7(), enterprise_id, id, contact_id, %(tag)s FROM (
+                    SELECT *, row_number() OVER (ORDER BY id) AS n FROM contacts_follow
+                    WHERE enterprise_id = %(enterprise)s) AS follow
+                WHERE n %% %(every)s = 0
+                """,
+                {"tag": tag, "enterprise": enterprise.pk, "every": every},
+            )
+        owner.execute("ANALYZE contacts_followtag")
+
+
+def bulk_work(table: Table, enterprise: Enterprise, name: str, size: int) -> None:
+    """C5, C13: preview, work and undo on a hundred thousand contacts, chosen by a filter."""
+    with tenant(enterprise.pk):
+        actor = data.actor(enterprise)
+        group = tags.create_tag_group(actor, name="bulk", tags=["批量"])
+        tag = str(Tag.objects.get(group=group).pk)
+        some = min(BULK, size)
+        last = Contact.objects.order_by("added_at", "id")[some - 1].added_at
+    chosen = {"added_before": f"{last.isoformat()[:19]}Z"}
+    for action, params in (("tag", {"tags": [tag]}), ("archive", None), ("transfer", {"owner": str(actor.member_id)})):
+        with tenant(enterprise.pk):
+            previewed = seconds(lambda p=params, a=action: bulk.preview(actor, action=a, filter=chosen, params=p))
+            run = bulk.start(actor, action=action, filter=chosen, params=params)
+        result, took = _timed(enterprise, run)
+        found = f"{result['done']} in {took:.1f} s, preview {previewed:.2f} s"
+        table.add(f"bulk {action} of {some} of {name}", "<= 60 s", found, took <= 60)
+        with tenant(enterprise.pk):
+            undoing = jobs.undo(actor, run=JobRun.objects.get(pk=run.pk))
+        result, took = _timed(enterprise, undoing)
+        table.add(f"undo of bulk {action}", "<= 60 s", f"{result['done']} in {took:.1f} s", took <= 60)
+    with tenant(enterprise.pk):
+        left = FollowTag.objects.filter(tag_id=tag).count()
+        show("left behind", {"taggings": left, "items": BulkItem.objects.count()})
+
+
+def _timed(enterprise: Enterprise, run: JobRun) -> tuple[dict[str, Any], float]:
+    began = time.perf_counter()
+    return data.done(enterprise.pk, run.pk), time.perf_counter() - began
+
+
+def timeline(table: Table, enterprise: Enterprise, name: str) -> None:
+    """C6: twenty interactions for each contact, and a hundred thousand for one."""
+    with tenant(enterprise.pk):
+        busy = Contact.objects.order_by("id").values_list("pk", flat=True)[0]
+    with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as owner:
+        took = seconds(lambda: _events(owner, enterprise.pk, EVENTS_EACH, "true"))
+        _events(owner, enterprise.pk, LONG, f"id = '{busy}'")
+        owner.execute("VACUUM (ANALYZE) contacts_interaction")
+        rows, heap, indexes = owner.execute(
+            "SELECT reltuples, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class"
+            " WHERE relname = 'contacts_interaction'"
+        ).fetchone()  # type: ignore[misc]
+        show("interactions", f"{rows:,.0f} rows, table {heap / rows:.0f} and indexes {indexes / rows:.0f} bytes a row")
+        show("inserted in", f"{took:.0f} s")
+    api, console = pages.api(enterprise), pages.console(enterprise)
+    path = f"/api/v1/contacts/{busy}/timeline"
+    first = pages.cost(api, f"{path}?page_size=30")
+    with tenant(enterprise.pk):
+        middle = Interaction.objects.filter(contact_id=busy).order_by("-at", "-id")[LONG // 2]
+    from common.paging import cursor_after
+
+    for label, cost in (
+        ("first page", first),
+        ("after 50 000", pages.cost(api, f"{path}?page_size=30&cursor={cursor_after(middle, '-at')}")),
+        ("of the member's side", pages.cost(api, f"{path}?page_size=30&side=member")),
+        ("of a kind that never came", pages.cost(api, f"{path}?page_size=30&kinds=material_click")),
+        ("page in the console", pages.cost(console, f"/e/{enterprise.code}/contacts/{busy}/")),
+    ):
+        most = 150 if "console" in label else 30
+        good = cost.status == 200 and cost.milliseconds <= most
+        table.add(f"timeline of 100 000, {name}: {label}", f"<= {most} ms", str(cost), good)
+
+
+def _events(owner: psycopg.Connection, enterprise: UUID, each: int, which: str) -> None:
+    owner.execute(
+        f"""
+        INSERT INTO contacts_interaction (id, enterprise_id, contact_id, kind, side, at, member_id, key, data)
+        SELECT uuid7(), enterprise_id, id, CASE n %% 3 WHEN 0 THEN 'message_out' ELSE 'message_in' END,
+               CASE n %% 3 WHEN 0 THEN 'member' ELSE 'customer' END, added_at + n * interval '11 minutes', owner_id,
+               'bench-' || n || '-' || %(each)s, '{{"text": "您好，想问一下价格"}}'
+        FROM contacts_contact CROSS JOIN generate_series(1, %(each)s) AS n
+        WHERE enterprise_id = %(enterprise)s AND {which}
+        """,  # type: ignore[arg-type]
+        {"enterprise": enterprise, "each": each},
+    )
