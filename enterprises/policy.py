@@ -257,11 +257,7 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
     interaction_days: Annotated[
         int,
         Field(ge=0, le=3650),
-        Text(
-            Group.BATCHES,
-            _("Keep interactions (days)"),
-            _("How long messages, clicks and calls stay on the timeline; 0 keeps them for ever."),
-        ),
+        Text(Group.BATCHES, _("Keep interactions (days)"), _("Older messages, clicks and calls go; 0: they stay.")),
     ] = 0
     transfer_wait_hours: Annotated[
         int,
