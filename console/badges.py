@@ -42,7 +42,7 @@ FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
         Delivery.State,
         {"waiting": "blue", "delivered": "green", "failed": "red", "cancelled": "secondary"},
     ),
-    "alert": (AlertKind, {"usage": "yellow", "over": "red", "expiry": "orange"}),
+    "alert": (AlertKind, {"usage": "yellow", "over": "red", "expiry": "orange", "budget": "cyan"}),
     "scale": (State, {"below": "green", "at_capacity": "yellow", "over": "red"}),
     "loan": (
         Loan.State,

@@ -284,7 +284,8 @@ class LedgerView(TenantAPIView):
 class AlertShape(serializers.Serializer):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(rules.AlertKind.choices())
-    threshold = serializers.IntegerField(help_text="usage: percent; expiry: days before; over: 0.")
+    threshold = serializers.IntegerField(help_text="usage, budget: percent; expiry: days before; over: 0.")
+    subject = serializers.CharField(help_text="expiry: when capacity is lost; budget: its id; else empty.")
     served = serializers.IntegerField(help_text="At the crossing.")
     capacity = serializers.IntegerField(help_text="At the crossing; before an expiry: what will remain.")
     raised_at = serializers.DateTimeField()

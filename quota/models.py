@@ -182,7 +182,8 @@ class LedgerEntry(TenantModel):
 class Alert(TenantModel):
     """A line that was crossed (Q13): from `raised_at` until `cleared_at`, and told of once in between.
 
-    `served` and `capacity` are those of the crossing; before an expiry, `capacity` is what will remain.
+    `served` and `capacity` are those of the crossing; before an expiry, `capacity` is what will remain; of a budget
+    they are its own.
     """
 
     kind = models.CharField(max_length=16, choices=AlertKind.choices)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from enterprises.models import Member
 from jobs.notifications import declare, notify, super_admins
 from quota import rules
-from quota.models import Account, Alert, Loan, Package
+from quota.models import Account, Alert, Budget, Loan, Package
 
 _ALERT = {"mail": True, "event": True, "admins": True}
 
@@ -18,6 +18,14 @@ declare(
     lambda _data: "scale/",
     label=_("A threshold of the scale is reached"),
     **_ALERT,
+)
+declare(
+    "quota.budget_threshold",
+    _("%(percent)s%% of the budget of %(team)s is used: %(served)s of %(places)s places."),
+    lambda _data: "scale/budgets/",
+    label=_("A threshold of a team's budget is reached"),
+    mail=True,
+    event=True,
 )
 declare(
     "quota.expiring",
@@ -66,16 +74,19 @@ declare(
     "quota.loan_requested",
     _("%(borrower)s asks for %(places)s places."),
     lambda _data: "scale/budgets/loans/",
+    label=_("A team asks for places"),
 )
 declare(
     "quota.loan_approved",
     _("%(borrower)s was lent %(places)s places."),
     lambda _data: "scale/budgets/loans/",
+    label=_("Places were lent"),
 )
 declare(
     "quota.loan_refused",
     _("%(borrower)s was not lent the %(places)s places that were asked for."),
     lambda _data: "scale/budgets/loans/",
+    label=_("Places were not lent"),
 )
 
 
@@ -98,6 +109,18 @@ def alert(row: Alert, *, days: int | None = None) -> None:
             kind = "quota.at_capacity" if row.served >= row.capacity else "quota.threshold"
             data["percent"] = row.served * 100 // row.capacity
     notify(super_admins(), kind=kind, key=f"quota.alert:{row.pk}", data=data)
+
+
+def budget_alert(row: Alert, budget: Budget) -> None:
+    """A team comes near the end of its budget (Q12): its leader is told as well."""
+    team = budget.department
+    people = {member.pk: member for member in super_admins()}
+    if team.leader is not None and team.leader.is_active:
+        people[team.leader.pk] = team.leader
+    percent = row.served * 100 // row.capacity if row.capacity else 100
+    data = {"team": team.name, "percent": percent, "threshold": row.threshold, "served": row.served}
+    data |= {"places": row.capacity, "budget": str(budget.pk)}
+    notify(people.values(), kind="quota.budget_threshold", key=f"quota.alert:{row.pk}", data=data)
 
 
 def fits_again(row: Alert, *, served: int, capacity: int) -> None:

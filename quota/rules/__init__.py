@@ -13,7 +13,7 @@
 Every interval includes its start and excludes its end. Datetimes are aware; new ones are in UTC.
 """
 
-from quota.rules.alerts import AlertKind, Line, expiry, quiet_band, telling, usage
+from quota.rules.alerts import AlertKind, Line, budget_usage, expiry, quiet_band, telling, usage
 from quota.rules.budgets import BudgetTree
 from quota.rules.forecast import LEAST_ARRIVALS, Fill, Point, enough, fill, path
 from quota.rules.packages import (
@@ -74,6 +74,7 @@ __all__ = [
     "Renewal",
     "State",
     "Verify",
+    "budget_usage",
     "capacity",
     "capacity_window",
     "check",

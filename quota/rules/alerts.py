@@ -4,8 +4,8 @@ A threshold is *reached* at its share, and *calm* again only some points below i
 So each is raised once from the crossing until the calm after it, however much the number moves around the line.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from django.utils.translation import gettext_lazy as _
@@ -23,13 +23,14 @@ class AlertKind(Choice):
     USAGE = "usage", _("Scale used")
     OVER = "over", _("Over the scale")
     EXPIRY = "expiry", _("Capacity ends")
+    BUDGET = "budget", _("Budget used")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Line:
-    """One line that can be crossed. `subject` tells alike ones apart, such as which end of capacity is meant.
+    """One line that can be crossed. `subject` tells alike ones apart: which end of capacity, whose budget.
 
-    `threshold`: percent for usage, days for expiry, 0 for over.
+    `threshold`: percent for usage and budgets, days for expiry, 0 for over.
     """
 
     kind: AlertKind
@@ -55,12 +56,39 @@ def usage(raised: Collection[Line], served: int, capacity: int, thresholds: Iter
 
     A threshold that the policy no longer has ends without waiting.
     """
-    wanted = {Line(AlertKind.USAGE, threshold) for threshold in thresholds}
-    reached = {line for line in wanted if served * 100 >= line.threshold * capacity}
-    calm = {line for line in wanted if served * 100 < calm_share(line.threshold, hysteresis) * capacity}
-    if served > capacity:
-        reached.add(Line(AlertKind.OVER))
-    known = {line for line in raised if line.kind in (AlertKind.USAGE, AlertKind.OVER)}
+    shares = _shares(raised, Line(AlertKind.USAGE), served, capacity, thresholds, hysteresis)
+    over, was_over = served > capacity, Line(AlertKind.OVER) in raised
+    line = frozenset({Line(AlertKind.OVER)})
+    return Change(
+        shares.raised | (line if over and not was_over else frozenset()),
+        shares.cleared | (line if was_over and not over else frozenset()),
+    )
+
+
+def budget_usage(
+    raised: Collection[Line],
+    teams: Mapping[str, tuple[int, int]],
+    thresholds: Collection[int],
+    hysteresis: int,
+) -> Change:
+    """The same for the budgets of teams (Q12): `teams` are served and places by subject. A budget that is gone ends."""
+    begun: set[Line] = set()
+    ended = {line for line in raised if line.kind is AlertKind.BUDGET and line.subject not in teams}
+    for subject, (served, places) in teams.items():
+        change = _shares(raised, Line(AlertKind.BUDGET, subject=subject), served, places, thresholds, hysteresis)
+        begun |= change.raised
+        ended |= change.cleared
+    return Change(frozenset(begun), frozenset(ended))
+
+
+def _shares(
+    raised: Collection[Line], of: Line, used: int, limit: int, thresholds: Iterable[int], hysteresis: int
+) -> Change:
+    """The thresholds of one number and its limit. Of a limit of nothing every share is reached by the first place."""
+    wanted = {replace(of, threshold=threshold) for threshold in thresholds}
+    reached = {line for line in wanted if used > 0 and used * 100 >= line.threshold * limit}
+    calm = {line for line in wanted if used == 0 or used * 100 < calm_share(line.threshold, hysteresis) * limit}
+    known = {line for line in raised if (line.kind, line.subject) == (of.kind, of.subject)}
     kept = (known & (wanted - calm)) | reached
     return Change(frozenset(kept - known), frozenset(known - kept))
 
@@ -101,13 +129,11 @@ def expiry(raised: Collection[Line], lapse: Lapse | None, now: datetime, days: I
     return Change(frozenset(kept - known), frozenset(known - kept))
 
 
-def telling(raised: Collection[Line]) -> Line | None:
+def telling(raised: Collection[Line]) -> Line:
     """The one alert of those raised together that says most: who jumped over four lines is told of the last.
 
     Over the scale before usage, more percent before less, fewer days before more.
     """
-    if not raised:
-        return None
     return max(raised, key=lambda line: (line.kind is AlertKind.OVER, _weight(line)))
 
 

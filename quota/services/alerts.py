@@ -5,7 +5,8 @@ the band in which nothing begins or ends; then a worker looks, after the commit.
 holds its row no longer. What is lost on the way, and days that pass, the hourly job finds.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime
 
 from django.db import transaction
 
@@ -15,7 +16,7 @@ from common.tenancy import current_enterprise_id
 from enterprises.models import Enterprise
 from enterprises.services import policy, zone
 from quota import notices, queries, rules
-from quota.models import Account, Alert
+from quota.models import Account, Alert, Budget
 
 
 def look_soon() -> None:
@@ -34,58 +35,66 @@ def review(enterprise: Enterprise) -> dict[str, list[str]]:
     """
     lock(f"quota.alerts:{enterprise.pk}")
     now, numbers = clock.now(), policy()
+    shares = numbers.alert_thresholds, numbers.alert_hysteresis
     account = Account.objects.get()
     standing = queries.position(enterprise, account=account, now=now, numbers=numbers)
     lapse = rules.lapse(standing, now, numbers, zone(enterprise))
+    teams = {str(budget.pk): budget for budget in Budget.objects.select_related("department__leader")}
     open_rows = {row.line: row for row in Alert.objects.filter(cleared_at=None)}
-    usage = rules.usage(
-        open_rows.keys(), standing.served, standing.capacity, numbers.alert_thresholds, numbers.alert_hysteresis
-    )
-    expiry = rules.expiry(open_rows.keys(), lapse, now, numbers.alert_days, zone(enterprise))
+    lines = frozenset(open_rows)
 
-    cleared = [open_rows[line] for line in sorted(usage.cleared | expiry.cleared)]
+    usage = rules.usage(lines, standing.served, standing.capacity, *shares)
+    expiry = rules.expiry(lines, lapse, now, numbers.alert_days, zone(enterprise))
+    budgets = rules.budget_usage(lines, {name: (team.served, team.places) for name, team in teams.items()}, *shares)
+
+    cleared = [open_rows[line] for line in sorted(usage.cleared | expiry.cleared | budgets.cleared)]
     Alert.objects.filter(pk__in=[row.pk for row in cleared]).update(cleared_at=now)
-    raised = [_row(line, standing, lapse, now) for line in sorted(usage.raised | expiry.raised)]
-    Alert.objects.bulk_create(raised)
-    _tell(enterprise, standing, lapse, raised, cleared, (rules.telling(usage.raised), rules.telling(expiry.raised)))
+    raised = {}
+    for line in sorted(usage.raised | expiry.raised | budgets.raised):
+        served, capacity = standing.served, standing.capacity
+        if line.kind is rules.AlertKind.EXPIRY and lapse is not None:
+            capacity = lapse.capacity
+        elif line.kind is rules.AlertKind.BUDGET:
+            served, capacity = teams[line.subject].served, teams[line.subject].places
+        raised[line] = _row(line, served, capacity, now)
+    Alert.objects.bulk_create(raised.values())
 
-    band = rules.quiet_band(
-        {*open_rows, *usage.raised} - usage.cleared,
-        standing.capacity,
-        numbers.alert_thresholds,
-        numbers.alert_hysteresis,
-    )
+    for group in _groups(raised):
+        line = rules.telling(group)
+        match line.kind:
+            case rules.AlertKind.BUDGET:
+                notices.budget_alert(raised[line], teams[line.subject])
+            case rules.AlertKind.EXPIRY if lapse is not None:
+                notices.alert(raised[line], days=_days_left(enterprise, lapse))
+            case _:
+                notices.alert(raised[line])
+    for row in cleared:
+        if row.line.kind is rules.AlertKind.OVER:
+            notices.fits_again(row, served=standing.served, capacity=standing.capacity)
+
+    band = rules.quiet_band((lines | usage.raised) - usage.cleared, standing.capacity, *shares)
     if band != (account.quiet_from, account.quiet_until):
         Account.objects.update(quiet_from=band[0], quiet_until=band[1])
-    return {"raised": [_name(row) for row in raised], "cleared": [_name(row) for row in cleared]}
+    return {"raised": [_name(row) for row in raised.values()], "cleared": [_name(row) for row in cleared]}
 
 
-def _row(line: rules.Line, standing: rules.Position, lapse: rules.Lapse | None, now: Any) -> Alert:
-    ends = line.kind is rules.AlertKind.EXPIRY and lapse is not None
+def _groups(lines: Iterable[rules.Line]) -> list[list[rules.Line]]:
+    """What belongs together, of which one is told: the scale's lines, those of one end, those of one budget."""
+    found: dict[tuple[bool, str], list[rules.Line]] = {}
+    for line in lines:
+        found.setdefault((line.kind is rules.AlertKind.EXPIRY, line.subject), []).append(line)
+    return list(found.values())
+
+
+def _row(line: rules.Line, served: int, capacity: int, now: datetime) -> Alert:
     return Alert(
         kind=line.kind,
         subject=line.subject,
         threshold=line.threshold,
-        served=standing.served,
-        capacity=lapse.capacity if ends and lapse else standing.capacity,
+        served=served,
+        capacity=capacity,
         raised_at=now,
     )
-
-
-def _tell(
-    enterprise: Enterprise,
-    standing: rules.Position,
-    lapse: rules.Lapse | None,
-    raised: list[Alert],
-    cleared: list[Alert],
-    telling: tuple[rules.Line | None, ...],
-) -> None:
-    for row in raised:
-        if row.line in telling:
-            notices.alert(row, days=_days_left(enterprise, lapse) if lapse else None)
-    for row in cleared:
-        if row.line.kind is rules.AlertKind.OVER:
-            notices.fits_again(row, served=standing.served, capacity=standing.capacity)
 
 
 def _days_left(enterprise: Enterprise, lapse: rules.Lapse) -> int:

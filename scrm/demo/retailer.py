@@ -22,7 +22,7 @@ from enterprises.services import zone
 from enterprises.services.members import resign_member
 from quota.models import Account, Budget
 from quota.services import buy_package, create_budget, record_platform_served, request_loan, set_reserve
-from scrm.demo import hand_overs, names
+from scrm.demo import alerts, hand_overs, names
 from scrm.demo.customers import (
     CONTACT_COLUMNS,
     INTERACTION_COLUMNS,
@@ -167,6 +167,7 @@ class Story:
             self.stage.later(moment, partial(self._load_history, moment, start, end))
         self.stage.later_scene(self.today - timedelta(days=4), self._resigning)
         hand_overs.plan(self.stage, now=self.now, today=self.today)
+        alerts.plan(self.stage, first=self.first, today=self.today)
         self.stage.later_scene(self.today - timedelta(hours=4), self._reporting, "admin")
 
     def _invent(self, count: int, days: list[datetime]) -> None:
@@ -368,6 +369,7 @@ class Story:
         self._load_history(self.now, self.today - timedelta(weeks=1), self.today)
         self._share_out()
         self.stage.nightly(self.now, "contacts.grade", "contacts.tag_inactive", "quota.verify", "quota.forecast")
+        alerts.end(self.stage, now=self.now)
 
     def _share_out(self) -> None:
         """Two weeks ago the regions were given their shares of the scale; the smallest is short already (Q12)."""

@@ -129,9 +129,8 @@ def days(change_part) -> list[int]:
 def test_q13_days_before_the_end(before, expected):
     change = rules.expiry((), lapse(), END - before, DAYS, SHANGHAI)
     assert days(change.raised) == expected and not change.cleared
-    assert rules.telling(change.raised) == (
-        Line(AlertKind.EXPIRY, expected[-1], lapse().at.isoformat()) if expected else None
-    )
+    if expected:
+        assert rules.telling(change.raised) == Line(AlertKind.EXPIRY, expected[-1], lapse().at.isoformat())
 
 
 def test_q13_days_are_calendar_days_over_a_change_of_the_clocks():
@@ -161,3 +160,38 @@ def test_q13_days_alert_once_each_in_whatever_order_the_job_looks(first, second)
         assert not change.raised & standing and not change.cleared
         standing |= change.raised
     assert days(standing) == [count for count in DAYS if count >= min(first, second)]
+
+
+# --- Budgets of teams -----------------------------------------------------------------------------------------
+
+
+def team_lines(team: str, *thresholds: int) -> set[Line]:
+    return {Line(AlertKind.BUDGET, threshold, team) for threshold in thresholds}
+
+
+def test_q12_q13_each_budget_has_its_own_lines():
+    first = rules.budget_usage((), {"a": (85, 100), "b": (50, 100)}, DEFAULT, 2)
+    assert (first.raised, first.cleared) == (team_lines("a", 80), frozenset())
+    second = rules.budget_usage(first.raised, {"a": (79, 100), "b": (100, 100)}, DEFAULT, 2)
+    assert (second.raised, second.cleared) == (team_lines("b", 80, 90, 95, 100), frozenset())
+    gone = rules.budget_usage(first.raised | second.raised, {"a": (70, 100)}, DEFAULT, 2)
+    assert gone.cleared == first.raised | second.raised and not gone.raised
+
+
+def test_q12_q13_a_budget_of_nothing_is_full_with_the_first_place():
+    assert rules.budget_usage((), {"a": (0, 0)}, DEFAULT, 2) == Change(frozenset(), frozenset())
+    assert rules.budget_usage((), {"a": (1, 0)}, DEFAULT, 2).raised == team_lines("a", *DEFAULT)
+    assert rules.budget_usage(team_lines("a", *DEFAULT), {"a": (0, 0)}, DEFAULT, 2).cleared == team_lines("a", *DEFAULT)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 50)), max_size=20), margins)
+def test_q12_q13_budgets_never_raise_twice_nor_disturb_the_scale(path, margin):
+    standing = frozenset(lines(80, over=True))
+    for served, places in path:
+        change = rules.budget_usage(standing, {"a": (served, places)}, DEFAULT, margin)
+        assert not change.raised & standing and change.cleared <= standing
+        assert {line.kind for line in change.raised | change.cleared} <= {AlertKind.BUDGET}
+        standing = (standing | change.raised) - change.cleared
+        assert rules.budget_usage(standing, {"a": (served, places)}, DEFAULT, margin) == Change(
+            frozenset(), frozenset()
+        )

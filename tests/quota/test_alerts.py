@@ -9,13 +9,13 @@ import pytest
 from common import clock
 from common.tenancy import tenant
 from contacts.services.contacts import archive_contact
-from enterprises.models import Enterprise
+from enterprises.models import Department, Enterprise
 from enterprises.services import update_policy
 from jobs import notifications
 from jobs.models import JobRun, Notification
 from jobs.runner import execute_run
 from quota import services, tasks
-from quota.models import Account, Alert
+from quota.models import Account, Alert, Budget
 from tests import factories, workers
 from tests.parallel import in_parallel, meet
 
@@ -189,7 +189,9 @@ def test_q13_a_refused_admission_calls_nobody(nearly):
     from quota.services import QuotaExceeded
 
     with pytest.raises(QuotaExceeded), tenant(nearly.pk):
-        services.reserve(nearly, 4)
+        actor = factories.super_admin(nearly)
+        for _number in range(4):
+            factories.contact(actor)
     with tenant(nearly.pk):
         assert Account.objects.get().served == 7
     assert empty_queue() == 0
@@ -297,3 +299,43 @@ def test_q13_api_lists_alerts(enterprise, api):
     ]
     assert [row["threshold"] for row in api.get("/api/v1/quota/alerts?open=true").json()["results"]] == [80]
     assert api.get("/api/v1/quota/alerts?opn=true").status_code == 400
+
+
+# --- Budgets of teams -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_q12_q13_a_budget_is_told_to_its_leader_and_the_admins_once(enterprise):
+    with tenant(enterprise.pk):
+        admin = factories.super_admin(enterprise)
+        leader = factories.member("组长")
+        team = Department.objects.create(name="华南", leader=leader)
+        Department.objects.create(name="华东", leader=factories.member("别组"))
+        budget = services.create_budget(admin, department=team, places=10)
+        Budget.objects.update(served=9)
+    assert review(enterprise)["raised"] == ["budget 80", "budget 90"]
+    assert review(enterprise) == {"raised": [], "cleared": []}
+    with tenant(enterprise.pk):
+        notes = Notification.objects.filter(kind="quota.budget_threshold")
+        assert {note.member_id for note in notes} == {leader.pk, admin.member.pk}
+        assert "华南" in notifications.text(notes[0]) and "90%" in notifications.text(notes[0])
+        services.resize_budget(admin, budget=budget, places=20)
+    assert review(enterprise) == {"raised": [], "cleared": ["budget 80", "budget 90"]}
+    with tenant(enterprise.pk):
+        Budget.objects.update(served=20)
+    assert review(enterprise)["raised"] == ["budget 80", "budget 90", "budget 95", "budget 100"]
+    with tenant(enterprise.pk):
+        services.remove_budget(admin, budget=Budget.objects.get())
+    assert len(review(enterprise)["cleared"]) == 4
+    assert told(enterprise) == ["quota.budget_threshold"] * 4
+
+
+@pytest.mark.django_db
+def test_q12_q13_two_teams_and_the_scale_are_told_each_for_itself(enterprise):
+    with tenant(enterprise.pk):
+        admin = factories.super_admin(enterprise)
+        for name in ("一队", "二队"):
+            services.create_budget(admin, department=Department.objects.create(name=name), places=10)
+        Budget.objects.update(served=8)
+    assert review(enterprise, 1600)["raised"] == ["budget 80", "budget 80", "usage 80"]
+    assert sorted(told(enterprise)) == ["quota.budget_threshold"] * 2 + ["quota.threshold"]

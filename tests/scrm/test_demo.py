@@ -8,8 +8,9 @@ from common import clock
 from common.tenancy import tenant
 from contacts.models import Contact, Follow, GroupMember, Interaction
 from enterprises.models import Enterprise, Member, User
-from jobs.models import JobRun
+from jobs.models import Delivery, JobRun, Webhook
 from quota import queries
+from quota.models import Alert
 from quota.services import verify_counts
 from scrm import demo
 from scrm.demo import platform, retailer
@@ -65,3 +66,12 @@ def test_q14_the_demo_tells_one_story_whose_numbers_agree():
 
     for login in demo.LOGINS:
         assert User.objects.get(email=login.email).check_password(demo.PASSWORD)
+
+
+def test_q13_the_demo_has_alerts_and_mails_nobody():
+    demo.create(lambda text: None, SMALL)
+    shop = Enterprise.objects.get(name=retailer.NAME)
+    with tenant(shop.pk):
+        assert Alert.objects.filter(kind="expiry", threshold=90, cleared_at=None).count() == 1
+        assert not Delivery.objects.filter(state="waiting").exists()
+        assert not Webhook.objects.get().enabled
