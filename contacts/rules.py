@@ -218,6 +218,35 @@ def inactive(added_at: datetime, last_customer_at: datetime | None, now: datetim
     return added_at <= since and (last_customer_at is None or last_customer_at <= since)
 
 
+class Risk(Choice):
+    """Why somebody may be lost soon (C4), each by a rule over the contact's own times."""
+
+    SILENT_SOON = "silent_soon", _("Inactive soon")
+    BUYER_QUIET = "buyer_quiet", _("Frequent buyers gone quiet")
+    VALUED_ALONE = "valued_alone", _("Valuable ones left alone")
+
+
+def risks(
+    added_at: datetime,
+    last_customer_at: datetime | None,
+    last_contact_at: datetime,
+    grade: "Grade",
+    activity: "Activity",
+    now: datetime,
+    policy: Policy,
+) -> set[Risk]:
+    """The warnings about a served contact that is not inactive yet. The thresholds are policy."""
+    quiet = now - max(added_at, last_customer_at or added_at)
+    found = set()
+    if quiet >= timedelta(days=policy.inactive_days - policy.silence_warning_days):
+        found.add(Risk.SILENT_SOON)
+    if activity == Activity.FREQUENT and quiet >= timedelta(days=policy.buyer_warning_days):
+        found.add(Risk.BUYER_QUIET)
+    if grade != Grade.LOW and now - last_contact_at >= timedelta(days=policy.valued_warning_days):
+        found.add(Risk.VALUED_ALONE)
+    return found
+
+
 # --- Value and activity ----------------------------------------------------------------------------------
 
 

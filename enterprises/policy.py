@@ -143,6 +143,39 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
             _("Kinds of interaction from the contact's side that end its silence."),
         ),
     ] = tuple(CustomerKind)
+    silence_warning_days: Annotated[
+        Days,
+        Text(
+            Group.SILENCE,
+            _("Warn before silence (days)"),
+            _("How many days before a contact becomes inactive its owner is warned."),
+        ),
+    ] = 30
+    buyer_warning_days: Annotated[
+        Days,
+        Text(
+            Group.SILENCE,
+            _("Warn of quiet buyers after (days)"),
+            _("A frequent buyer from whom nothing came for this long is shown as a warning."),
+        ),
+    ] = 60
+    valued_warning_days: Annotated[
+        Days,
+        Text(
+            Group.SILENCE,
+            _("Warn of valuable contacts left alone after (days)"),
+            _("A contact of high or middle value whom nobody was in contact with for this long is shown as a warning."),
+        ),
+    ] = 60
+    veto_days: Annotated[
+        int,
+        Field(ge=0, le=90),
+        Text(
+            Group.SILENCE,
+            _("Objections to a clean-up (days)"),
+            _("How long owners may keep contacts that a clean-up would archive; with 0 it archives at once."),
+        ),
+    ] = 7
     spend_window_days: Annotated[
         Days,
         Text(

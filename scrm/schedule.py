@@ -23,6 +23,7 @@ JOBS = (
     ("contacts.tag_inactive", "03:17", 60),
     ("contacts.index", "04:07", 60),
     ("contacts.tag_rules", "04:23", 60),
+    ("contacts.warn_silence", "08:41", 30),
     ("quota.verify", "04:37", 60),
     ("contacts.sweep_files", "04:53", 60),
     ("contacts.forget", "05:03", 60),

@@ -2,6 +2,7 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
@@ -66,6 +67,13 @@ class Contact(TenantModel):
                 name="contact_inactive",
                 condition=models.Q(inactive=True),
             ),
+            models.Index(
+                "enterprise_id",
+                Greatest("added_at", "last_customer_at"),
+                "id",
+                name="contact_quiet",
+                condition=models.Q(status=Status.ACTIVE.value, inactive=False),
+            ),
         )
 
     def __str__(self) -> str:
@@ -73,7 +81,11 @@ class Contact(TenantModel):
 
 
 class Follow(TenantModel):
-    """The relation of a member and a contact (a friend), with its own remark, source and tags."""
+    """The relation of a member and a contact (a friend), with its own remark, source and tags.
+
+    `ended_at`: when one side ended it; `both_at`: when the other side did so as well. Who deleted the contact does
+    not see it any more, whoever was first, so then the state says `deleted_by_member`.
+    """
 
     class State(models.TextChoices):
         ACTIVE = "active", _("Friends")
@@ -85,13 +97,21 @@ class Follow(TenantModel):
     state = models.CharField(max_length=24, choices=State, default=State.ACTIVE)
     added_at = models.DateTimeField(_("added"))
     ended_at = models.DateTimeField(_("ended"), null=True)
+    both_at = models.DateTimeField(null=True)
     remark = models.CharField(_("remark"), max_length=128, blank=True)
     source = models.CharField(_("source"), max_length=32, blank=True)
 
     class Meta(TenantModel.Meta):
         ordering = ("added_at", "id")
         constraints = (models.UniqueConstraint(fields=("enterprise_id", "contact", "member"), name="follow_once"),)
-        indexes = (models.Index(fields=("enterprise_id", "member", "contact"), name="follow_member"),)
+        indexes = (
+            models.Index(fields=("enterprise_id", "member", "contact"), name="follow_member"),
+            models.Index(
+                fields=("enterprise_id", "ended_at", "id"),
+                name="follow_ended",
+                condition=models.Q(ended_at__isnull=False),
+            ),
+        )
 
 
 class TagGroup(TenantModel):

@@ -11,7 +11,7 @@ from contacts import access
 from contacts.models import Contact, Follow, GroupMember
 from contacts.queries import nameable
 from contacts.rules import Kind, Right, Status
-from contacts.services import owners
+from contacts.services import loss_notices, owners
 from contacts.services.steps import (
     arrive,
     hold,
@@ -92,15 +92,31 @@ def end_follow(actor: Actor, *, contact: Contact, member: Member, by: str, at: d
     contact = locked(contact)
     if member.pk != actor.member_id:
         access.require(actor, contact, Right.ASSIGN)
-    ended = Follow.objects.filter(contact=contact, member=member, state=Follow.State.ACTIVE).update(
-        state=BY[by], ended_at=at
-    )
-    if not ended:
+    follow = Follow.objects.select_related("member").filter(contact=contact, member=member).first()
+    if follow is None or not _end(follow, by, at):
         raise Conflict(_("This member is not a friend of the contact."), code="not_following")
     note(contact, Kind.UNFOLLOWED, at=at, member=member, data={"by": by})
     audit.record(actor, "contact.unfollowed", contact, before={"member": member.name}, after={"by": by})
     lose_if_nobody_is_left(actor, contact=contact, at=at)
     return contact
+
+
+def _end(follow: Follow, by: str, at: datetime) -> bool:
+    """One side ends the relation, or the other side does so as well; False when there is nothing to end.
+
+    The owner is told when a contact ends what a member had kept (C4).
+    """
+    if follow.state == Follow.State.ACTIVE:
+        follow.state, follow.ended_at = BY[by], at
+        follow.save(update_fields=["state", "ended_at"])
+        if by == "contact":
+            loss_notices.contact_deleted_member(follow, follow.contact)
+        return True
+    if follow.both_at is not None or follow.state == BY[by]:
+        return False
+    follow.state, follow.both_at = Follow.State.DELETED_BY_MEMBER, at
+    follow.save(update_fields=["state", "both_at"])
+    return True
 
 
 def lose_if_nobody_is_left(actor: Actor, *, contact: Contact, at: datetime) -> bool:

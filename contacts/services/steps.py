@@ -83,9 +83,9 @@ def befriend(contact: Contact, member: Member, *, at: datetime, remark: str = ""
     follow = Follow.objects.get(contact=contact, member=member)
     if follow.state == Follow.State.ACTIVE:
         return False
-    follow.state, follow.added_at, follow.ended_at = Follow.State.ACTIVE, at, None
+    follow.state, follow.added_at, follow.ended_at, follow.both_at = Follow.State.ACTIVE, at, None, None
     follow.remark, follow.source = remark or follow.remark, source or follow.source
-    follow.save(update_fields=["state", "added_at", "ended_at", "remark", "source"])
+    follow.save(update_fields=["state", "added_at", "ended_at", "both_at", "remark", "source"])
     return True
 
 

@@ -214,6 +214,9 @@ API = [
         "contacts.assign",
         body=lambda w: {"results": [{"item": w.ids["handed"], "state": "refused"}]},
     ),
+    Row("GET", "losses", "contacts.view"),
+    Row("GET", "losses/report", "contacts.view"),
+    Row("GET", "losses/ahead", "contacts.view"),
     Row("GET", "contacts/{contact}/tags/explained", "contacts.view"),
     # Rules and counts speak about every contact: for those who see every contact.
     Row("GET", "tags/usage", "tags.manage", but=WHOLE),

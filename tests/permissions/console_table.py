@@ -77,6 +77,8 @@ CONSOLE = [
     Row("POST", "tags/", "tags.manage", SENT, {"name": "行业"}),
     Row("GET", "tags/tag/{tag}/", "tags.manage", SENT),
     Row("POST", "tags/tag/{tag}/", "tags.manage", SENT, {"name": "改名"}),
+    Row("GET", "losses/", "contacts.view"),
+    Row("GET", "losses/ahead/", "contacts.view"),
     Row("GET", "tags/report/", "tags.manage", but=WHOLE),
     Row("POST", "tags/report/", "tags.manage", SENT, but=WHOLE),
     Row("GET", "tags/rules/", "tags.manage", but=WHOLE),

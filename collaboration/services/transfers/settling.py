@@ -221,7 +221,7 @@ def _move_friends(actor: Actor, params: dict[str, Any]) -> None:
         ON CONFLICT (enterprise_id, contact_id, member_id) DO UPDATE
         SET remark = CASE WHEN contacts_follow.remark = '' THEN excluded.remark ELSE contacts_follow.remark END,
             added_at = CASE WHEN contacts_follow.state = 'active' THEN contacts_follow.added_at ELSE %(now)s END,
-            state = 'active', ended_at = NULL
+            state = 'active', ended_at = NULL, both_at = NULL
         """,  # noqa: S608
         params,
     )

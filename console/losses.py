@@ -1,0 +1,120 @@
+"""Losses (C4): what happened, in numbers and one by one; and who is about to fall silent."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import path
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from common import paging
+from common.errors import Invalid
+from console.base import Page
+from console.contact_forms import member_choices
+from console.listing import Listing
+from contacts import losses
+from contacts.rules import Risk
+from enterprises.services import policy
+
+
+def trend_chart(report: losses.Report) -> dict[str, Any]:
+    """Losses by day or month, by who ended the relation, with the same numbers as a table."""
+    form = "%Y-%m" if report.monthly else "%Y-%m-%d"
+    labels = [f"{day:{form}}" for day, *_numbers in report.trend]
+    names = [str(by.label) for by in losses.By]
+    colours = ("red", "orange", "purple")
+    series = [
+        {
+            "type": "bar",
+            "stack": "losses",
+            "name": name,
+            "color": colour,
+            "barMaxWidth": 24,
+            "data": [row[number] for row in report.trend],
+        }
+        for number, (name, colour) in enumerate(zip(names, colours, strict=True), start=1)
+    ]
+    return {
+        "option": {
+            "legend": {"data": names},
+            "tooltip": {"trigger": "axis"},
+            "xAxis": {"type": "category", "data": labels},
+            "yAxis": {"type": "value", "minInterval": 1},
+            "series": series,
+        },
+        "columns": [_("Month") if report.monthly else _("Day"), *names],
+        "rows": [
+            [label, *(number_format(number, force_grouping=True) for number in row[1:])]
+            for label, row in zip(labels, report.trend, strict=True)
+        ],
+    }
+
+
+class Losses(Page):
+    """The report, and each loss."""
+
+    permission = "contacts.view"
+    template = "console/losses/list.html"
+    title = gettext_lazy("Losses")
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        params = {name: request.GET[name] for name in losses.FILTERS if name in request.GET}
+        try:
+            asked, errors = losses.Asked.parse(self.actor, params), {}
+        except Invalid as refusal:
+            asked, errors = losses.Asked.parse(self.actor), refusal.errors
+        report = losses.report(self.actor, asked)
+        counted = paging.Count(report.total, exact=True)
+        listing = Listing(request, losses.full(losses.losses(self.actor, asked)), ordering="-ended_at", counted=counted)
+        context = {
+            "asked": asked,
+            "errors": errors,
+            "report": report,
+            "chart": trend_chart(report),
+            "kept": [(kept.label, number) for kept, number in report.kept.items()],
+            "listing": listing,
+            "rows": [(row, losses.ended_by(row), losses.days_kept(row)) for row in listing.rows],
+            "members": member_choices(self.actor),
+            "bys": losses.By,
+        }
+        return self.render(context, status=400 if errors else 200)
+
+
+class Ahead(Page):
+    """Warnings before the fact, each with its rule."""
+
+    permission = "contacts.view"
+    template = "console/losses/ahead.html"
+    title = gettext_lazy("About to fall silent")
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        asked = request.GET.get("risk", "")
+        risk = Risk(asked) if asked in set(Risk) else Risk.SILENT_SOON
+        numbers = policy()
+        counts = {one: paging.count(losses.at_risk(self.actor, one)) for one in Risk}
+        found = losses.at_risk(self.actor, risk).select_related("owner")
+        listing = Listing(request, found, ordering="quiet_since", counted=counts[risk])
+        rules = {
+            Risk.SILENT_SOON: _("Nothing came from them for %(days)s days; after %(limit)s they are inactive.")
+            % {"days": numbers.inactive_days - numbers.silence_warning_days, "limit": numbers.inactive_days},
+            Risk.BUYER_QUIET: _("They bought often, but nothing came from them for %(days)s days.")
+            % {"days": numbers.buyer_warning_days},
+            Risk.VALUED_ALONE: _("Of high or middle value, and nobody was in contact with them for %(days)s days.")
+            % {"days": numbers.valued_warning_days},
+        }
+        context = {
+            "risk": risk,
+            "rule": rules[risk],
+            "tabs": [(one, counts[one]) for one in Risk],
+            "listing": listing,
+            "rows": [(contact, losses.silent_on(contact, numbers)) for contact in listing.rows],
+        }
+        return self.render(context)
+
+
+urlpatterns = [
+    path("losses/", Losses.as_view(), name="losses"),
+    path("losses/ahead/", Ahead.as_view(), name="losses-ahead"),
+]
