@@ -5,24 +5,33 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('contacts', '0009_tag_rules'),
-        ('enterprises', '0003_people'),
+        ("contacts", "0009_tag_rules"),
+        ("enterprises", "0003_people"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='follow',
-            name='both_at',
+            model_name="follow",
+            name="both_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(models.F('enterprise_id'), django.db.models.functions.comparison.Greatest('added_at', 'last_customer_at'), models.F('id'), condition=models.Q(('inactive', False), ('status', 'active')), name='contact_quiet'),
+            model_name="contact",
+            index=models.Index(
+                models.F("enterprise_id"),
+                django.db.models.functions.comparison.Greatest("added_at", "last_customer_at"),
+                models.F("id"),
+                condition=models.Q(("inactive", False), ("status", "active")),
+                name="contact_quiet",
+            ),
         ),
         migrations.AddIndex(
-            model_name='follow',
-            index=models.Index(condition=models.Q(('ended_at__isnull', False)), fields=['enterprise_id', 'ended_at', 'id'], name='follow_ended'),
+            model_name="follow",
+            index=models.Index(
+                condition=models.Q(("ended_at__isnull", False)),
+                fields=["enterprise_id", "ended_at", "id"],
+                name="follow_ended",
+            ),
         ),
     ]
