@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("contacts", "0009_tag_rules"),
+        ("contacts", "0010_inbound_index"),
         ("enterprises", "0003_people"),
     ]
 
