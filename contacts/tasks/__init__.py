@@ -1,5 +1,29 @@
 """Jobs of this room, a module per noun; importing a module registers its jobs."""
 
-from contacts.tasks import bulk, exports, follow_ups, grading, imports, losses, persons, retention, search, silence, tag_rules
+from contacts.tasks import (
+    bulk,
+    exports,
+    follow_ups,
+    grading,
+    imports,
+    losses,
+    persons,
+    retention,
+    search,
+    silence,
+    tag_rules,
+)
 
-__all__ = ["bulk", "exports", "follow_ups", "grading", "imports", "losses", "persons", "retention", "search", "silence", "tag_rules"]
+__all__ = [
+    "bulk",
+    "exports",
+    "follow_ups",
+    "grading",
+    "imports",
+    "losses",
+    "persons",
+    "retention",
+    "search",
+    "silence",
+    "tag_rules",
+]
