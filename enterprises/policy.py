@@ -12,15 +12,16 @@ from typing import Annotated, Any, Self, get_args, get_origin
 
 from annotated_types import Ge, Le
 from django.utils.translation import gettext_lazy as _
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from enterprises.policy_care import ContactCare
 from enterprises.policy_parts import Count, CustomerKind, Days, Group, Money, Places, PolicyField, Text, unwrap
 
 __all__ = ["CustomerKind", "Group", "Policy", "PolicyField"]
 
 
-class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
+class Policy(ContactCare, frozen=True, extra="forbid", validate_default=True):
     """The typed policy record of one enterprise. `Policy()` is the default policy."""
 
     free_unverified: Annotated[
@@ -143,39 +144,6 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
             _("Kinds of interaction from the contact's side that end its silence."),
         ),
     ] = tuple(CustomerKind)
-    silence_warning_days: Annotated[
-        Days,
-        Text(
-            Group.SILENCE,
-            _("Warn before silence (days)"),
-            _("How many days before a contact becomes inactive its owner is warned."),
-        ),
-    ] = 30
-    buyer_warning_days: Annotated[
-        Days,
-        Text(
-            Group.SILENCE,
-            _("Warn of quiet buyers after (days)"),
-            _("A frequent buyer from whom nothing came for this long is shown as a warning."),
-        ),
-    ] = 60
-    valued_warning_days: Annotated[
-        Days,
-        Text(
-            Group.SILENCE,
-            _("Warn of valuable contacts left alone after (days)"),
-            _("A contact of high or middle value whom nobody was in contact with for this long is shown as a warning."),
-        ),
-    ] = 60
-    veto_days: Annotated[
-        int,
-        Field(ge=0, le=90),
-        Text(
-            Group.SILENCE,
-            _("Objections to a clean-up (days)"),
-            _("How long owners may keep contacts that a clean-up would archive; with 0 it archives at once."),
-        ),
-    ] = 7
     spend_window_days: Annotated[
         Days,
         Text(
@@ -209,24 +177,6 @@ class Policy(BaseModel, frozen=True, extra="forbid", validate_default=True):
             _("Purchases in the spending window that make a frequent buyer; by default one a quarter."),
         ),
     ] = 4
-    dead_tag_days: Annotated[
-        Days,
-        Text(
-            Group.VALUE,
-            _("Dead tags after (days)"),
-            _("A tag that was put on nobody for this long is reported as dead."),
-        ),
-    ] = 180
-    attachment_mb: Annotated[
-        int,
-        Field(ge=1, le=100),
-        Text(Group.FOLLOW_UPS, _("Largest attachment (MB)"), _("How large a file of a follow-up may be.")),
-    ] = 10
-    attachments: Annotated[
-        int,
-        Field(ge=0, le=50),
-        Text(Group.FOLLOW_UPS, _("Attachments"), _("How many files one follow-up may have.")),
-    ] = 9
     spaces: Annotated[
         Count,
         Text(Group.SPACES, _("Spaces"), _("How many spaces the enterprise may have.")),
