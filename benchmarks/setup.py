@@ -27,6 +27,7 @@ def database() -> Iterator[None]:
         from django.core.management import call_command
 
         call_command("migrate", database="owner", verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)  # pages name their files by content
         yield
 
 

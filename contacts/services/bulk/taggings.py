@@ -29,6 +29,9 @@ _WORN = f"""worn.enterprise_id = contact.enterprise_id AND worn.contact_id = con
 CANNOT_UNTAG = f"CASE WHEN EXISTS (SELECT FROM contacts_followtag AS worn WHERE {_WORN}) THEN '' ELSE 'not_tagged' END"
 
 
+# What a pair names is looked up by its key, as a value, never joined: the planner takes the pairs of an item for a
+# hundred, and would read whole tables for each (undoing 20 000 tags took 43 s instead of 3).
+#
 # Ids are given out before the taggings are made, and found taggings are written down before they are taken off, so
 # that an item knows what was done to it without being joined to anything. An id whose tagging was there already is
 # never used.
@@ -60,10 +63,11 @@ def untag(batch: Batch) -> None:
     """Take the tags off."""
     gone = batch.execute(
         f"""
-        DELETE FROM contacts_followtag AS worn USING contacts_bulkitem AS item
-        CROSS JOIN LATERAL jsonb_array_elements(item.before -> 'removed') AS pair
-        WHERE {DONE} AND worn.enterprise_id = item.enterprise_id
-          AND worn.follow_id = (pair ->> 0)::uuid AND worn.tag_id = (pair ->> 1)::uuid
+        DELETE FROM contacts_followtag WHERE enterprise_id = %(enterprise)s AND id = ANY (ARRAY(
+            SELECT (SELECT worn.id FROM contacts_followtag AS worn WHERE worn.enterprise_id = item.enterprise_id
+                    AND worn.follow_id = (pair ->> 0)::uuid AND worn.tag_id = (pair ->> 1)::uuid)
+            FROM contacts_bulkitem AS item
+            CROSS JOIN LATERAL jsonb_array_elements(item.before -> 'removed') AS pair WHERE {DONE}))
         """
     )
     if gone:
@@ -74,18 +78,21 @@ def untag(batch: Batch) -> None:
 
 CANNOT_UNDO_TAG = """CASE WHEN EXISTS (
     SELECT FROM jsonb_array_elements(item.before -> 'taggings') AS pair
-    JOIN contacts_followtag AS worn ON worn.enterprise_id = item.enterprise_id AND worn.id = (pair ->> 0)::uuid
+    WHERE (SELECT true FROM contacts_followtag AS worn
+           WHERE worn.enterprise_id = item.enterprise_id AND worn.id = (pair ->> 0)::uuid)
     ) THEN '' ELSE 'changed_since' END"""
 
-_REMOVED = """jsonb_array_elements(item.before -> 'removed') AS pair
-    JOIN contacts_follow AS follow ON follow.enterprise_id = item.enterprise_id AND follow.id = (pair ->> 0)::uuid
-        AND follow.state = 'active'
-    JOIN contacts_tag AS tag ON tag.enterprise_id = item.enterprise_id AND tag.id = (pair ->> 1)::uuid"""
+_FOLLOWS_STILL = """(SELECT true FROM contacts_follow AS follow WHERE follow.enterprise_id = item.enterprise_id
+    AND follow.id = (pair ->> 0)::uuid AND follow.state = 'active')"""
+_TAG_STANDS = """(SELECT true FROM contacts_tag AS tag
+    WHERE tag.enterprise_id = item.enterprise_id AND tag.id = (pair ->> 1)::uuid)"""
 
 CANNOT_UNDO_UNTAG = f"""CASE WHEN EXISTS (
-    SELECT FROM {_REMOVED} WHERE NOT EXISTS (
-        SELECT FROM contacts_followtag AS worn WHERE worn.enterprise_id = item.enterprise_id
-            AND worn.follow_id = follow.id AND worn.tag_id = tag.id)
+    SELECT FROM jsonb_array_elements(item.before -> 'removed') AS pair
+    WHERE {_FOLLOWS_STILL} AND {_TAG_STANDS}
+      AND (SELECT true FROM contacts_followtag AS worn
+           WHERE worn.enterprise_id = item.enterprise_id AND worn.follow_id = (pair ->> 0)::uuid
+             AND worn.tag_id = (pair ->> 1)::uuid) IS NULL
     ) THEN '' ELSE 'changed_since' END"""
 
 
@@ -93,9 +100,9 @@ def undo_tag(batch: Batch) -> None:
     """Take off what the undone job put on; taggings that others made are left."""
     gone = batch.execute(
         f"""
-        DELETE FROM contacts_followtag AS worn USING contacts_bulkitem AS item
-        CROSS JOIN LATERAL jsonb_array_elements(item.before -> 'taggings') AS pair
-        WHERE {DONE} AND worn.enterprise_id = item.enterprise_id AND worn.id = (pair ->> 0)::uuid
+        DELETE FROM contacts_followtag WHERE enterprise_id = %(enterprise)s AND id = ANY (ARRAY(
+            SELECT (pair ->> 0)::uuid FROM contacts_bulkitem AS item
+            CROSS JOIN LATERAL jsonb_array_elements(item.before -> 'taggings') AS pair WHERE {DONE}))
         """
     )
     if gone:
@@ -107,10 +114,12 @@ def undo_untag(batch: Batch) -> None:
     made = batch.execute(
         f"""
         INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id)
-        SELECT uuid7(), item.enterprise_id, pair.follow_id, pair.contact_id, pair.tag_id
-        FROM contacts_bulkitem AS item CROSS JOIN LATERAL (
-            SELECT follow.id AS follow_id, follow.contact_id, tag.id AS tag_id FROM {_REMOVED}) AS pair
-        WHERE {DONE}
+        SELECT uuid7(), item.enterprise_id, (pair ->> 0)::uuid,
+               (SELECT follow.contact_id FROM contacts_follow AS follow
+                WHERE follow.enterprise_id = item.enterprise_id AND follow.id = (pair ->> 0)::uuid),
+               (pair ->> 1)::uuid
+        FROM contacts_bulkitem AS item CROSS JOIN LATERAL jsonb_array_elements(item.before -> 'removed') AS pair
+        WHERE {DONE} AND {_FOLLOWS_STILL} AND {_TAG_STANDS}
         ON CONFLICT DO NOTHING
         """
     )
