@@ -47,6 +47,8 @@ ACTIONS: dict[str, Text] = {
     # --- quota
     "package.recorded": _("Package recorded"),
     "package.expired": _("Package expired"),
+    "campaign.added": _("Campaign added"),
+    "campaign.deleted": _("Campaign deleted"),
     "platform.recorded": _("Number of WeCom recorded"),
     "budget.set": _("Team budget set"),
     "budget.removed": _("Team budget removed"),

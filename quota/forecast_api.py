@@ -13,8 +13,10 @@ from rest_framework.response import Response
 
 from common import clock
 from common.errors import Invalid
-from enterprises.rest import TenantAPIView
+from common.rest import Body
+from enterprises.rest import TenantAPIView, get_or_404
 from quota import ledger, outlook, queries, services
+from quota.models import Campaign
 
 MOST_TEAM_DAYS = 400
 
@@ -125,6 +127,62 @@ class TeamsView(TenantAPIView):
         return Response({"results": [_represent_team(team) for team in outlook.teams(days)]})
 
 
+class CampaignShape(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    starts_on = serializers.DateField()
+    ends_on = serializers.DateField()
+
+
+class CampaignListShape(serializers.Serializer):
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = CampaignShape(many=True)
+
+
+class NewCampaign(Body):
+    name = serializers.CharField(max_length=64)
+    starts_on = serializers.DateField()
+    ends_on = serializers.DateField(help_text="Included.")
+
+
+class CampaignsView(TenantAPIView):
+    """Days on which people are asked to come: past ones teach the forecast, planned ones raise it."""
+
+    permissions = {"GET": "quota.view", "POST": "quota.buy"}
+
+    @extend_schema(responses=CampaignListShape)
+    def get(self, request: Request) -> Response:
+        self.check_query()
+        return self.page(Campaign.objects.all(), _represent_campaign, orderings=("starts_on",), default="-starts_on")
+
+    @extend_schema(request=NewCampaign, responses={201: CampaignShape})
+    def post(self, request: Request) -> Response:
+        asked = NewCampaign(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return Response(_represent_campaign(services.add_campaign(self.actor, **asked.validated_data)), status=201)
+
+
+class CampaignView(TenantAPIView):
+    """One campaign."""
+
+    permissions = {"DELETE": "quota.buy"}
+
+    @extend_schema(request=None, responses={204: None})
+    def delete(self, request: Request, pk: str) -> Response:
+        services.delete_campaign(self.actor, campaign=get_or_404(Campaign.objects.all(), pk))
+        return Response(status=204)
+
+
+def _represent_campaign(campaign: Campaign) -> dict[str, Any]:
+    return {
+        "id": campaign.pk,
+        "name": campaign.name,
+        "starts_on": campaign.starts_on,
+        "ends_on": campaign.ends_on,
+    }
+
+
 def _represent_team(team: outlook.Team) -> dict[str, Any]:
     return {
         "department": team.id,
@@ -134,6 +192,8 @@ def _represent_team(team: outlook.Team) -> dict[str, Any]:
 
 
 urlpatterns = [
+    path("quota/campaigns", CampaignsView.as_view(), name="quota-campaigns"),
+    path("quota/campaigns/<str:pk>", CampaignView.as_view(), name="quota-campaign"),
     path("quota/forecast", ForecastView.as_view(), name="quota-forecast"),
     path("quota/history/teams", TeamsView.as_view(), name="quota-history-teams"),
 ]

@@ -30,9 +30,12 @@ BURST, BURST_LEAST = 8, 20  # so many times the usual day, and at least so many,
 PAST_FROM = 28  # days before the first forecast of the past
 PAST_STEP = 5
 PAST_MOST = 400  # days of the past that are forecast again
+AFTER = 7  # days after its last one on which a campaign still tells
+BEFORE, BEFORE_LEAST = 28, 14  # days before it that say what would have come without it, and how many there must be
 DISTANCES = (1, 7, 14, 21, 28, 42)
 MONTH = 28
 
+Span = tuple[int, int]  # first and last day of a campaign, counted from the first day of the history
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -47,21 +50,37 @@ class Projection:
 
 
 def project(
-    arrived: Sequence[int], lost: Sequence[int], *, days: int, confidence: int, first_weekday: int = 0
+    arrived: Sequence[int],
+    lost: Sequence[int],
+    *,
+    days: int,
+    confidence: int,
+    first_weekday: int = 0,
+    campaigns: Sequence[Span] = (),
 ) -> Projection:
     """The gain of each of the next `days` days, with an interval for `confidence` per cent.
 
     `arrived` and `lost`: of each day from the first contact to yesterday; `first_weekday`: of the first (0 = Monday).
+    `campaigns`: past ones are measured and taken out of the rate, planned ones bring what those have brought.
     Whether there are enough days is for `quota.rules` to say.
     """
-    history = usual(np.asarray(arrived, dtype=float))
-    coming = arrivals(history, days)
+    given = np.asarray(arrived, dtype=float)
+    told = _told(campaigns, len(given) + days)
+    known = np.where(told[: len(given)], given, usual(given))
+    history, lifts = without_campaigns(known, campaigns)
+    measured = [lift for lift in lifts if lift is not None]
+    lift = float(np.mean(measured)) if measured else 1.0
+    usual_coming = arrivals(history, days)
+    ahead_told = told[len(given) :]
+    coming = np.where(ahead_told, usual_coming * lift, usual_coming)
     leaving = float(np.mean(np.asarray(lost, dtype=float)[-2 * MONTH :])) if len(lost) else 0.0
     expected = np.cumsum(coming)
     scale, past = _errors(history)
     ahead = np.arange(1, days + 1)
     gone = leaving * ahead
-    width = NormalDist().inv_cdf(0.5 + confidence / 200) * np.sqrt(_variance(expected, ahead, scale) + gone)
+    unsure = _spread(measured) * np.cumsum(np.where(ahead_told, usual_coming, 0.0))
+    variance = _variance(expected, ahead, scale) + gone + unsure**2
+    width = NormalDist().inv_cdf(0.5 + confidence / 200) * np.sqrt(variance)
     gain = expected - gone
     return Projection(
         gain=_plain(gain),
@@ -74,7 +93,8 @@ def project(
             "daily_before": round(float(np.mean(history[-MONTH:])), 2),
             "lost_daily": round(leaving, 2),
             "weekdays": _weekdays(history, first_weekday),
-            "bursts": int(np.sum(history < np.asarray(arrived))),
+            "bursts": int(np.sum(known < given)),
+            "lifts": [None if one is None else round(one, 2) for one in lifts],
             **_record(past, scale, confidence),
         },
     )
@@ -89,6 +109,50 @@ def usual(arrived: Numbers) -> Numbers:
         limit = max(BURST_LEAST, BURST * float(np.median(busy))) if len(busy) else BURST_LEAST
         capped[day] = min(arrived[day], limit)
     return capped
+
+
+def without_campaigns(history: Numbers, campaigns: Sequence[Span]) -> tuple[Numbers, list[float | None]]:
+    """The history as it would have been without campaigns, and how many times the usual number each has brought.
+
+    Usual is the mean of the same weekday in the four weeks before, without other campaigns. None: it is ahead, or
+    too little is known from before it.
+    """
+    told = _told(campaigns, len(history))
+    quiet = history.copy()
+    lifts: list[float | None] = []
+    for first, last in campaigns:
+        window = np.arange(max(0, first), min(len(history), last + AFTER + 1))
+        before = np.arange(max(0, first - BEFORE), max(0, min(first, len(history))))
+        before = before[~told[before]]
+        base = np.array([_mean_of(history, before, day) for day in window])
+        if len(before) < BEFORE_LEAST or not len(window) or base.sum() <= 0:
+            lifts.append(None)
+            continue
+        lift = float(history[window].sum() / base.sum())
+        quiet[window] = history[window] / lift if lift > 0 else base
+        lifts.append(lift)
+    return quiet, lifts
+
+
+def _mean_of(history: Numbers, days: Numbers, like: int) -> float:
+    """The mean of the days that are the same weekday; of all when there is none."""
+    same = days[days % WEEK == like % WEEK]
+    return float(history[same if len(same) else days].mean()) if len(days) else 0.0
+
+
+def _told(campaigns: Sequence[Span], days: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which days a campaign tells on."""
+    told = np.zeros(days, dtype=bool)
+    for first, last in campaigns:
+        told[max(0, first) : max(0, last + AFTER + 1)] = True
+    return told
+
+
+def _spread(lifts: Sequence[float]) -> float:
+    """How far the next campaign may be from the mean of the past ones; of a single one half of what it brought."""
+    if len(lifts) > 1:
+        return float(np.std(lifts, ddof=1))
+    return abs(lifts[0] - 1) / 2 if lifts else 0.0
 
 
 def arrivals(history: Numbers, days: int) -> Numbers:

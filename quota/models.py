@@ -247,6 +247,25 @@ class TeamDay(TenantModel):
         )
 
 
+class Campaign(TenantModel):
+    """Days on which people are asked to come (Q15): past ones teach the forecast what planned ones will bring."""
+
+    name = models.CharField(_("name"), max_length=64)
+    starts_on = models.DateField(_("first day"))
+    ends_on = models.DateField(_("last day"))
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta(TenantModel.Meta):
+        ordering = ("-starts_on", "-id")
+        indexes = (models.Index(fields=("enterprise_id", "starts_on", "id"), name="campaign_start"),)
+        constraints = (
+            models.CheckConstraint(condition=models.Q(ends_on__gte=models.F("starts_on")), name="campaign_interval"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Forecast(TenantModel):
     """What the nightly job expects of the days to come (Q15); one row, made anew every night.
 

@@ -6,7 +6,7 @@
 * `budgets`, `loans`: the size of budgets, the reserve, and borrowing between teams.
 * `packages`: buying, expiry, and the number that WeCom reports.
 * `alerts`: who crosses a line is told once (Q13).
-* `history`, `forecast`: what the nightly job keeps of every day, and what it expects of those to come.
+* `history`, `forecast`, `campaigns`: what the nightly job keeps of every day, and what it expects of those to come.
 * `checks`: does ledger sum = counter = counted contacts hold, and do the budgets?
 """
 
@@ -19,6 +19,7 @@ from quota.services.budgets import (
     resize_budget,
     set_reserve,
 )
+from quota.services.campaigns import add_campaign, delete_campaign
 from quota.services.checks import verify_and_report, verify_counts
 from quota.services.forecast import refresh_forecast
 from quota.services.history import KEPT_DAYS, keep_history
@@ -55,11 +56,13 @@ __all__ = [
     "Place",
     "QuotaExceeded",
     "Reason",
+    "add_campaign",
     "admit",
     "approve_loan",
     "buy_package",
     "check",
     "create_budget",
+    "delete_campaign",
     "exceeded",
     "follow_people",
     "give_back",

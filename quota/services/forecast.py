@@ -6,7 +6,7 @@ from common import clock
 from enterprises.models import Enterprise
 from enterprises.services import policy, zone
 from quota import rules
-from quota.models import HistoryDay
+from quota.models import Campaign, HistoryDay
 from quota.services.history import lock_forecast
 
 
@@ -28,6 +28,7 @@ def refresh_forecast(enterprise: Enterprise) -> dict[str, Any]:
         forecast.gain, forecast.low, forecast.high = [], [], []
         forecast.facts = {"days": len(arrived), "arrivals": sum(arrived)}
     else:
+        campaigns = list(Campaign.objects.filter(ends_on__gte=days[0][0]).order_by("starts_on", "id"))
         from quota.forecasting import project  # a second of imports that only this job needs
 
         found = project(
@@ -36,7 +37,9 @@ def refresh_forecast(enterprise: Enterprise) -> dict[str, Any]:
             days=numbers.forecast_days,
             confidence=numbers.forecast_confidence,
             first_weekday=days[0][0].weekday(),
+            campaigns=[((one.starts_on - days[0][0]).days, (one.ends_on - days[0][0]).days) for one in campaigns],
         )
+        found.facts["lifts"] = dict(zip([str(one.pk) for one in campaigns], found.facts["lifts"], strict=True))
         forecast.gain, forecast.low, forecast.high, forecast.facts = found.gain, found.low, found.high, found.facts
     forecast.save(update_fields=["as_of", "computed_at", "gain", "low", "high", "facts"])
     return {"as_of": str(forecast.as_of), "days": len(arrived), "enough": bool(forecast.gain)}

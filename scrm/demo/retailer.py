@@ -22,7 +22,7 @@ from enterprises.services import zone
 from enterprises.services.members import resign_member
 from quota.models import Account, Budget
 from quota.services import buy_package, create_budget, record_platform_served, request_loan, set_reserve
-from scrm.demo import alerts, hand_overs, names
+from scrm.demo import alerts, campaigns, hand_overs, names
 from scrm.demo.customers import (
     CONTACT_COLUMNS,
     INTERACTION_COLUMNS,
@@ -368,6 +368,7 @@ class Story:
         self.say(f"{NAME}: the last days, grades, silence")
         self._load_history(self.now, self.today - timedelta(weeks=1), self.today)
         self._share_out()
+        campaigns.end(self.stage, now=self.now)
         self.stage.nightly(self.now, "contacts.grade", "contacts.tag_inactive", "quota.verify", "quota.forecast")
         alerts.end(self.stage, now=self.now)
 

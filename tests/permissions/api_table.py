@@ -91,6 +91,15 @@ API = [
     Row("GET", "quota/ledger", "quota.ledger"),
     Row("GET", "quota/alerts", "quota.view"),
     Row("GET", "quota/forecast", "quota.view"),
+    Row("GET", "quota/campaigns", "quota.view"),
+    Row(
+        "POST",
+        "quota/campaigns",
+        "quota.buy",
+        201,
+        lambda w: {"name": "双十一", "starts_on": w.ids["today"], "ends_on": w.ids["today"]},
+    ),
+    Row("DELETE", "quota/campaigns/{campaign}", "quota.buy", 204),
     # Counts of all teams: for those who see the whole enterprise.
     Row("GET", "quota/history/teams", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
     Row("GET", "quota/rehearsal", "quota.view"),

@@ -190,6 +190,8 @@ CONSOLE = [
     Row("GET", "scale/replies/", "contacts.view"),
     Row("GET", "scale/ledger/", "quota.ledger"),
     Row("GET", "scale/forecast/", "quota.view"),
+    Row("POST", "scale/forecast/", "quota.buy", SENT, {"name": "双十一"}, late=True),
+    Row("POST", "scale/forecast/campaigns/{campaign}/delete/", "quota.buy", SENT),
     Row("GET", "scale/plan/", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
     # Nobody's place need be freed in the world: a refusal, and the person is sent back with a message.
     Row("POST", "scale/plan/", "quota.view", SENT, {"count": "1"}),

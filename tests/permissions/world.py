@@ -26,6 +26,7 @@ from enterprises.services.members import resign_member
 from jobs import services
 from jobs.models import JobRun, Notification
 from quota import services as quota
+from quota.models import Campaign
 from tests import factories
 from tests.permissions.upstream_world import structure
 
@@ -149,8 +150,11 @@ def _enterprise(name: str) -> World:
         budget = quota.create_budget(admin, department=south, places=50)
         loan, lent = (quota.request_loan(admin, borrower=budget, lender=None, places=1) for _number in range(2))
         quota.approve_loan(admin, loan=lent)
+        today = clock.now().date()
         world.ids |= {
             **structure(admin, people, contact),
+            "campaign": Campaign.objects.create(name="618", starts_on=today, ends_on=today).pk,
+            "today": str(today),
             "contact": contact.pk,
             "follow_up": plan.pk,
             "file": paper.pk,

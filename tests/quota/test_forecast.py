@@ -84,6 +84,46 @@ def test_q15_an_import_of_thousands_is_no_rate():
     assert list(usual(lonely)) == list(lonely)
 
 
+def campaign_series(*starts, lift=3, days=200):
+    """Twelve a day; in the five days of a campaign and the week after it `lift` times as many."""
+    arrived = [12 + day % 3 for day in range(days)]
+    for start in starts:
+        for day in range(start, min(days, start + 12)):
+            arrived[day] *= lift
+    return arrived
+
+
+def test_q15_past_campaigns_are_measured_and_taken_out_of_the_rate():
+    """Growth after campaigns: known, they leave the rate as it is; unknown, they are mistaken for a trend."""
+    arrived, nobody = campaign_series(190), [0] * 200
+    known = project(arrived, nobody, days=28, confidence=90, campaigns=[(190, 194)])
+    unknown = project(arrived, nobody, days=28, confidence=90)
+    assert known.facts["lifts"] == [pytest.approx(3, abs=0.1)]
+    # Two days of after-effect are still to come.
+    assert known.gain[-1] == pytest.approx(28 * 13 + 2 * 2 * 13, rel=0.05)
+    assert unknown.gain[-1] > 1.5 * known.gain[-1]
+
+
+def test_q15_planned_campaigns_bring_what_past_ones_have_brought():
+    arrived, nobody = campaign_series(60, 120), [0] * 200
+    past = [(60, 64), (120, 124)]
+    without = project(arrived, nobody, days=40, confidence=90, campaigns=past)
+    planned = project(arrived, nobody, days=40, confidence=90, campaigns=[*past, (210, 214)])
+    assert planned.facts["lifts"] == [pytest.approx(3, abs=0.1), pytest.approx(3, abs=0.1), None]
+    assert planned.gain[9] == without.gain[9], "nothing before it begins"
+    more = [after - before for before, after in zip(without.gain, planned.gain, strict=True)]
+    assert more[21] == pytest.approx(12 * 13 * 2, rel=0.06) and more[-1] == pytest.approx(more[21], abs=1)
+    assert planned.high[-1] - planned.gain[-1] > without.high[-1] - without.gain[-1], "and nobody knows exactly"
+
+
+def test_q15_without_past_campaigns_a_planned_one_changes_nothing():
+    arrived, nobody = campaign_series(), [0] * 200
+    planned = project(arrived, nobody, days=40, confidence=90, campaigns=[(210, 214)])
+    assert planned.gain == project(arrived, nobody, days=40, confidence=90).gain and planned.facts["lifts"] == [None]
+    early = project(campaign_series(3), nobody, days=40, confidence=90, campaigns=[(3, 7), (-40, -30)])
+    assert early.facts["lifts"] == [None, None], "nothing is known from before"
+
+
 def test_q15_losses_are_taken_off():
     arrived = series()
     kept, losing = (project(arrived, [lost] * 120, days=28, confidence=90).gain[-1] for lost in (0, 3))
