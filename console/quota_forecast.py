@@ -61,13 +61,15 @@ class Forecast(Page):
         days = int(asked) if asked in {str(days) for days in DAYS} else DAYS[0]
         found = outlook.outlook(self.enterprise, days=days)
         weekdays = found.facts.get("weekdays", [])
+        whole = sees_all(self.actor)
         lifts = found.facts.get("lifts", {})
         context = {
             "outlook": found,
             "chart": charts.outlook(found),
             "weekdays": charts.weekdays([str(name) for name in WEEKDAYS.values()], weekdays) if weekdays else None,
-            "last": found.points[-1] if found.points else None,
-            "teams": charts.teams(found) if sees_all(self.actor) else None,
+            # What it rests on are counts of the whole enterprise's contacts (O5).
+            "last": found.points[-1] if found.points and whole else None,
+            "teams": charts.teams(found) if whole else None,
             "campaigns": [(one, lifts.get(str(one.pk))) for one in Campaign.objects.all()[:SHOWN]],
             "form": form,
             "may_plan": self.actor.may("quota.buy"),

@@ -54,7 +54,9 @@ class Plan(Page):
         with_follow_ups = request.GET.get("with_follow_ups") == "true"
         context: dict[str, Any] = {"basis": basis, "bases": list(Basis), "with_follow_ups": with_follow_ups}
         made: reading.Plan | None
-        fragment = f"{self.template}#plan" if request.htmx else ""  # type: ignore[attr-defined]
+        cards = "cards" in request.GET  # the overview asks for them alone
+        part = "console/quota/plan_cards.html#cards" if cards else f"{self.template}#plan"
+        fragment = part if request.htmx else ""  # type: ignore[attr-defined]
         again = request.GET.get("again") == "1"
         try:
             if fragment or again:

@@ -110,6 +110,17 @@ def test_q16_a_large_enterprises_page_comes_at_once_and_the_plan_follows(admin, 
     assert "People archived" in text(admin.get(url)), "kept for some minutes"
 
 
+def test_q16_the_overview_fetches_the_three_cards(admin, client, url, enterprise, full):
+    overview = text(admin.get(f"/e/{enterprise.code}/scale/"))
+    assert f'hx-get="{url}?cards"' in overview and "People archived" not in overview
+    cards = text(admin.get(f"{url}?cards", headers={"HX-Request": "true"}))
+    assert "People archived" in cards and "Archive 55…" in cards and "55 to archive for a scale" not in cards
+    assert 'id="carry-out-archive"' in cards and "<html" not in cards
+    with tenant(enterprise.pk):
+        client.force_login(factories.member().user)
+    assert f'hx-get="{url}?cards"' not in text(client.get(f"/e/{enterprise.code}/scale/"))
+
+
 def test_q16_a_plan_for_the_forecast_needs_one(admin, url, full):
     assert "There is no forecast to plan for yet." in text(admin.get(f"{url}?basis=forecast"))
 

@@ -1,6 +1,6 @@
 """The pages of the scale: what they say, what they refuse, what they cost."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from django.core.cache import cache
@@ -14,8 +14,8 @@ from contacts import seats
 from contacts.models import Contact
 from contacts.services.contacts import archive_contact
 from enterprises.models import Department, Member, Role
-from quota import services
-from quota.models import Account, Package
+from quota import outlook, services
+from quota.models import Account, Forecast, Package
 from tests import factories
 from tests.factories import NOON
 
@@ -99,6 +99,33 @@ def test_the_history_is_drawn_and_stands_as_a_table(admin, url, enterprise):
         assert page.count("<td>2,000</td>") == days
         assert "<td>2026-06-15</td><td>1</td><td></td><td>2,000</td>" in page
         assert ("<td>2026-06-14</td><td>0</td><td></td><td>2,000</td>" in page) == (days != 157)
+
+
+def test_q15_o5_the_forecasts_page_tells_figures_to_those_who_see_all(admin, client, url, enterprise):
+    with tenant(enterprise.pk):
+        facts = {"days": 90, "daily": 3.2, "daily_before": 3.1, "lost_daily": 0.1, "weekdays": [1.0] * 7, "tried": 0}
+        ahead = [float(day) for day in range(1, 60)]
+        Forecast.objects.create(
+            as_of=NOON.date(),
+            computed_at=NOON,
+            gain=ahead,
+            low=[one / 2 for one in ahead],
+            high=[one * 2 for one in ahead],
+            facts=facts,
+        )
+        factories.reset_policy({"free_verified": 100, "free_unverified": 50})
+        services.refresh_account(enterprise)
+        Account.objects.update(served=70)
+        day = outlook.outlook(enterprise).fill.expected
+    assert day == date(2026, 7, 14)
+    page = text(admin.get(url("forecast/")))
+    assert "What it rests on" in page and "the scale is full on <b>" in page
+    assert f"full on {day}" in page and f"<td>{day}</td><td>100</td>" in page
+    assert f"full on {day}" in text(admin.get(url())), "and on the overview"
+    with tenant(enterprise.pk):
+        client.force_login(factories.member().user)
+    page = text(client.get(url("forecast/")))
+    assert "What it rests on" not in page and "Served by team" not in page and "Past and forecast" in page
 
 
 def test_staff_see_the_scale_without_counts_of_contacts(client, url, enterprise):
