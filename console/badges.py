@@ -7,7 +7,7 @@ from collaboration.rules.transfers import Kind as TransferKind
 from collaboration.rules.transfers import State as TransferState
 from common.errors import Text
 from contacts.losses import By
-from contacts.models import BulkItem, Contact, Follow
+from contacts.models import BulkItem, CleanUp, Contact, Follow
 from contacts.rules import Activity, FollowUpKind, Grade, GradeSource, Plan, Status
 from enterprises.models import Enterprise, Member
 from jobs.models import Delivery, JobRun
@@ -21,6 +21,7 @@ FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
     "grade_source": (GradeSource, {"manual": "orange"}),
     "activity": (Activity, {"frequent": "green", "occasional": "blue", "never": "secondary"}),
     "kind": (Contact.Kind, {"wechat": "green", "wecom": "orange"}),
+    "clean_up": (CleanUp.State, {"announced": "blue", "archived": "green", "cancelled": "secondary"}),
     "loss": (By, {"contact": "red", "member": "orange", "both": "purple"}),
     "follow": (Follow.State, {"active": "green"}),
     "follow_up": (

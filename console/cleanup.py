@@ -1,59 +1,147 @@
-"""Clean-up (低效清理): find the silent, archive them as a batch, review who never came, delete those for good (C8)."""
+"""Clean-up (低效清理): announce, archive, review who never came, delete them for good; who waits (C8)."""
 
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from common import paging
+from common.ids import parse_uuid
 from console import navigation
 from console.base import Page
+from console.listing import Listing
+from contacts import cleanup_rounds
 from contacts.filters import ContactFilter
-from contacts.services.bulk.actions import ARCHIVE, DELETE
+from contacts.models import CleanUp
+from contacts.services import bulk, cleanups
+from contacts.services.bulk.actions import ARCHIVE, DELETE, RESTORE
+from enterprises.rest import get_or_404
 from enterprises.services import policy
 from jobs import services as jobs
 from jobs.models import JobRun
 from quota import queries as quota
 
 RECENT = 5
-SILENT = {"inactive": "true", "status": "active"}
+SILENT = cleanups.SILENT
 NEVER = {"activity": "never", "status": "archived"}
+WAITING = {"waiting": "true"}
 
 
 class Inactive(Page):
-    """The three steps, each with its number and the page that carries it out."""
+    """The steps, each with its number and the page that carries it out; the rounds; who waits for a place."""
 
     permission = ARCHIVE.permission
-    template = "console/bulk/cleanup.html"
-    title = _("Inactive contacts")
+    template = "console/cleanup/overview.html"
+    title = gettext_lazy("Inactive contacts")
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         archived = JobRun.objects.visible_to(self.actor).filter(name=ARCHIVE.job).select_related("member")
         runs = list(archived.order_by("-created_at", "-id")[:RECENT])
         for run in runs:
             run.can_undo = jobs.can_undo(run)
+        rounds = list(cleanup_rounds.visible_to(self.actor).select_related("member")[:RECENT])
+        counted = cleanup_rounds.figures(self.actor, rounds)
+        numbers = policy()
         context = {
-            "days": policy().inactive_days,
+            "days": numbers.inactive_days,
+            "veto_days": numbers.veto_days,
             "silent": self._step(SILENT, ARCHIVE.name),
             "never": self._step(NEVER, DELETE.name),
+            "waiting": self._step(WAITING, RESTORE.name),
             "may_delete": self.actor.may(DELETE.permission),
+            "may_export": self.actor.may("contacts.export"),
             "runs": runs,
+            "rounds": [(one, *counted.get(one.pk, (0, 0))) for one in rounds],
             "position": quota.position(self.enterprise),
         }
         return self.render(context)
 
     def _step(self, asked: dict[str, str], action: str) -> dict[str, Any]:
-        """How many there are, where they are listed, and where the work on them begins."""
+        """How many there are, where they are listed and exported, and where the work on them begins."""
         query = urlencode(asked)
         address = navigation.address("contacts", self.enterprise.code)
+        exports = navigation.address("exports", self.enterprise.code)
         page = reverse("bulk", kwargs={"code": self.enterprise.code, "action": action})
         return {
-            "count": ContactFilter.from_params(asked, self.actor).count(),
+            "count": paging.count(ContactFilter.from_params(asked, self.actor).queryset()),
             "list_url": f"{address}?{query}" if address else "",
+            "export_url": f"{exports}?{query}" if exports else "",
             "bulk_url": f"{page}?{urlencode({'filter': query})}",
         }
 
 
-urlpatterns = [path("inactive/", Inactive.as_view(), name="inactive")]
+class Announce(Page):
+    """Who will be archived, by owner and grade; then the question."""
+
+    permission = ARCHIVE.permission
+    template = "console/cleanup/announce.html"
+    title = gettext_lazy("Announce a clean-up")
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        preview = bulk.preview(self.actor, action=ARCHIVE.name, filter=SILENT)
+        return self.render({"preview": preview, "veto_days": policy().veto_days})
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        made = cleanups.announce(self.actor)
+        messages.success(request, _("The clean-up was announced to the owners."))
+        return self.redirect(reverse("clean-up", kwargs={"code": self.enterprise.code, "pk": made.pk}))
+
+
+class Round(Page):
+    """One round: its contacts that I see, with what is kept. Owners object here."""
+
+    permission = "contacts.view"
+    template = "console/cleanup/round.html"
+
+    def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
+        clean_up = self._round(pk)
+        self.title = _("Clean-up of %(day)s") % {"day": f"{clean_up.announced_at:%Y-%m-%d}"}
+        found = cleanup_rounds.items(self.actor, clean_up).select_related("contact__owner", "kept_by")
+        contacts, kept = cleanup_rounds.figures(self.actor, [clean_up]).get(clean_up.pk, (0, 0))
+        context = {
+            "clean_up": clean_up,
+            "contacts": contacts,
+            "kept": kept,
+            "listing": Listing(request, found, ordering="contact_id", counted=paging.Count(contacts, exact=True)),
+            "open": clean_up.state == CleanUp.State.ANNOUNCED,
+            "may_keep": self.actor.may("contacts.edit"),
+            "may_cancel": self.actor.may(ARCHIVE.permission),
+            "back": navigation.address("inactive", self.enterprise.code) if self.actor.may(ARCHIVE.permission) else "",
+        }
+        return self.render(context)
+
+    def post(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
+        clean_up = self._round(pk)
+        ids = [found for one in request.POST.getlist("ids") if (found := parse_uuid(one)) is not None]
+        action = request.POST.get("action", "")
+        if action == "cancel":
+            cleanups.cancel(self.actor, clean_up=clean_up)
+            messages.success(request, _("The clean-up was called off."))
+        elif action == "keep-mine":
+            self._say(cleanups.keep(self.actor, clean_up=clean_up))
+        elif action == "keep" and ids:
+            self._say(cleanups.keep(self.actor, clean_up=clean_up, ids=ids))
+        elif action == "let-go" and ids:
+            self._say(cleanups.let_go(self.actor, clean_up=clean_up, ids=ids))
+        else:
+            messages.error(request, _("Select some contacts first."))
+        return self.redirect(request.path)
+
+    def _say(self, number: int) -> None:
+        messages.success(self.request, _("Changed: %(number)s contacts.") % {"number": number})
+
+    def _round(self, pk: UUID) -> CleanUp:
+        return get_or_404(cleanup_rounds.visible_to(self.actor).select_related("member", "job"), pk)
+
+
+urlpatterns = [
+    path("inactive/", Inactive.as_view(), name="inactive"),
+    path("inactive/announce/", Announce.as_view(), name="clean-up-announce"),
+    path("inactive/rounds/<uuid:pk>/", Round.as_view(), name="clean-up"),
+]

@@ -21,7 +21,7 @@ from common import clock, paging
 from common.errors import Invalid
 from common.ids import parse_uuid
 from contacts import search
-from contacts.models import Contact, Follow, FollowTag, GroupMember
+from contacts.models import CleanUpItem, Contact, Follow, FollowTag, GroupMember
 from contacts.querysets import members_of_departments
 from contacts.rules import Activity, Grade, Relation, Status
 from enterprises.actors import Actor
@@ -152,6 +152,8 @@ class ContactFilterSet(django_filters.FilterSet):
     silent_days = _ask(DaysField, "by_silent", _("Nothing came from the contact for at least so many days."))
     spend_from = _ask(NumberField, "by_spend_from", _("Spent at least so much (CNY) in the spending window."))
     spend_below = _ask(NumberField, "by_spend_below", _("Spent less than so much (CNY) in the spending window."))
+    waiting = _ask(BooleanField, "by_waiting", _("Archived, wrote since, and waits for a place."))
+    clean_up = _ask(ListField, "by_clean_up", _("Ids of clean-up rounds: still silent, and kept by nobody."))
     department = _ask(ListField, "by_department", _("Ids of departments of the owner, subtrees included."))
     team = _ask(
         ListField, "by_team", _("Ids of departments of the owner, without those below; “none”."), words=("none",)
@@ -207,6 +209,14 @@ class ContactFilterSet(django_filters.FilterSet):
 
     def by_spend_below(self, queryset: QuerySet, name: str, value: int) -> QuerySet:
         return queryset.filter(spend_365d__lt=value)
+
+    def by_waiting(self, queryset: QuerySet, name: str, value: bool) -> QuerySet:
+        waits = Q(status=Status.ARCHIVED.value, waiting_since__isnull=False)
+        return queryset.filter(waits) if value else queryset.exclude(waits)
+
+    def by_clean_up(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
+        meant = CleanUpItem.objects.filter(contact_id=OuterRef("pk"), clean_up_id__in=value, kept_at=None)
+        return queryset.filter(Exists(meant), inactive=True, status=Status.ACTIVE.value)
 
     def by_department(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
         return queryset.filter(owner_id__in=members_of_departments(value).values("id"))

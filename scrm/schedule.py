@@ -31,7 +31,7 @@ JOBS = (
 )
 
 # Work with due times of its own: looked for every minute, and only enterprises that have some get a run.
-WAITING = ("contacts.remind",)
+WAITING = ("contacts.remind", "contacts.clean_up")
 
 SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep": {"task": "jobs.sweep", "schedule": schedule(SWEEP), "options": {"expires": SWEEP}},

@@ -2,6 +2,7 @@
 
 from contacts.api import (
     bulk,
+    cleanups,
     contacts,
     files,
     follow_ups,
@@ -19,6 +20,7 @@ from contacts.api import (
 # Bulk first: "bulk" is no contact's id.
 urlpatterns = [
     *bulk.urlpatterns,
+    *cleanups.urlpatterns,
     *contacts.urlpatterns,
     *views.urlpatterns,
     *files.urlpatterns,

@@ -1,5 +1,6 @@
 """The tables of this room, a module per noun."""
 
+from contacts.models.cleanups import CleanUp, CleanUpItem
 from contacts.models.contacts import (
     BulkItem,
     Contact,
@@ -21,6 +22,8 @@ from contacts.models.views import SavedView
 __all__ = [
     "BulkItem",
     "CalendarFeed",
+    "CleanUp",
+    "CleanUpItem",
     "Contact",
     "Follow",
     "FollowTag",

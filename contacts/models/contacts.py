@@ -32,6 +32,8 @@ class Contact(TenantModel):
     added_at = models.DateTimeField(_("added"))
     archived_at = models.DateTimeField(_("archived"), null=True)
     lost_at = models.DateTimeField(_("lost"), null=True)
+    # An archived contact that wrote and found no place (C8).
+    waiting_since = models.DateTimeField(_("waiting since"), null=True)
 
     grade = models.CharField(_("grade"), max_length=8, choices=Grade.choices, default=Grade.LOW)
     grade_source = models.CharField(max_length=8, choices=GradeSource.choices, default=GradeSource.AUTO)
@@ -73,6 +75,11 @@ class Contact(TenantModel):
                 "id",
                 name="contact_quiet",
                 condition=models.Q(status=Status.ACTIVE.value, inactive=False),
+            ),
+            models.Index(
+                fields=("enterprise_id", "waiting_since", "id"),
+                name="contact_waiting",
+                condition=models.Q(waiting_since__isnull=False),
             ),
         )
 

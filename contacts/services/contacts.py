@@ -127,7 +127,7 @@ def restore_contact(actor: Actor, *, contact: Contact) -> Contact:
     contact = hold(actor, contact, Right.ARCHIVE)
     if contact.status != Status.ARCHIVED:
         raise Conflict(_("Only archived contacts can be restored."), code="not_archived")
-    set_status(contact, Status.ACTIVE, archived_at=None)
+    set_status(contact, Status.ACTIVE, archived_at=None, waiting_since=None)
     note(contact, Kind.RESTORED, at=clock.now(), member=actor.member)
     audit.record(actor, "contact.restored", contact, before={"status": "archived"}, after={"status": "active"})
     quota.admit(actor, places=[place(contact)], reason=quota.Reason.RESTORED)

@@ -14,8 +14,9 @@ from common.errors import Conflict, Invalid
 from common.ids import uuid7
 from contacts import access, rules
 from contacts.models import Contact, Interaction, Purchase
-from contacts.rules import Activity, Kind, Right, Side
+from contacts.rules import Activity, Kind, Right, Side, Status
 from contacts.services.grading import regrade
+from contacts.services.returns import WRITES, come_back
 from contacts.services.steps import hold, past
 from enterprises import audit
 from enterprises.actors import Actor
@@ -39,7 +40,8 @@ def record_interaction(
     """Put something that happened on the timeline (C6); `member` is whom of ours it concerned.
 
     The same `key` again changes nothing; returns the entry and whether it is new. A sign of life ends the
-    contact's silence at once (C7), unless it lies so far back that the contact is silent nevertheless.
+    contact's silence at once (C7), unless it lies so far back that the contact is silent nevertheless. An archived
+    contact that writes comes back, or waits for a place (C8).
     """
     access.require(actor, contact, Right.FOLLOW_UP)
     kind = _kind(kind)
@@ -62,6 +64,12 @@ def record_interaction(
         changes |= _customer_side(kind, at, policy())
     Contact.objects.filter(pk=contact.pk).update(**changes)
     audit.record(actor, "contact.interaction_recorded", contact, after={"kind": kind.value, "at": at.isoformat()})
+    if (
+        kind in WRITES
+        and contact.status == Status.ARCHIVED
+        and (contact.archived_at is None or contact.archived_at <= at)
+    ):
+        come_back(actor, contacts=[contact.pk])
     return stored, True
 
 

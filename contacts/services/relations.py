@@ -127,7 +127,7 @@ def lose_if_nobody_is_left(actor: Actor, *, contact: Contact, at: datetime) -> b
     ):
         return False
     before = contact.status
-    set_status(contact, Status.LOST, lost_at=at)
+    set_status(contact, Status.LOST, lost_at=at, waiting_since=None)
     note(contact, Kind.LOST, at=at)
     audit.record(actor, "contact.lost", contact, before={"status": before}, after={"status": Status.LOST.value})
     if before == Status.ACTIVE:

@@ -2,6 +2,7 @@
 
 from contacts.tasks import (
     bulk,
+    cleanups,
     exports,
     follow_ups,
     grading,
@@ -16,6 +17,7 @@ from contacts.tasks import (
 
 __all__ = [
     "bulk",
+    "cleanups",
     "exports",
     "follow_ups",
     "grading",

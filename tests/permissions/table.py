@@ -16,6 +16,7 @@ EVERYBODY = frozenset(OURS)
 
 SEEN_BY = {
     "contact": frozenset({"follower", "owner", "graded_in", "admin"}),
+    "clean_up": frozenset({"owner", "graded_in", "admin"}),
     "follow_up": frozenset({"follower", "owner", "graded_in", "admin"}),
     "archived": frozenset({"owner", "graded_in", "admin"}),
     "group": frozenset({"owner", "graded_in", "admin"}),

@@ -15,8 +15,8 @@ import tests.jobs.handlers  # noqa: F401
 from collaboration.services import transfers
 from common import clock
 from common.tenancy import tenant
-from contacts.models import GroupChat, Tag, TagGroup, TagRule
-from contacts.services import attachments, follow_ups
+from contacts.models import Contact, GroupChat, Tag, TagGroup, TagRule
+from contacts.services import attachments, cleanups, follow_ups
 from contacts.services.contacts import archive_contact
 from contacts.services.views import save_view
 from enterprises.actors import Actor
@@ -117,6 +117,8 @@ def _enterprise(name: str) -> World:
         group = GroupChat.objects.create(chat_id="wr-1", name="客户群", owner=people["owner"])
         plan = follow_ups.write(owner, contact=contact, text="回访", next_at=clock.now() + timedelta(days=1))
         paper = attachments.attach(owner, follow_up=plan, file=SimpleUploadedFile("报价.txt", "三件八折".encode()))
+        silent = factories.contact(owner, external_userid="wm-silent")
+        Contact.objects.filter(pk=silent.pk).update(inactive=True)
         tag_group = TagGroup.objects.create(name="来源")
         tag = Tag.objects.create(group=tag_group, name="展会")
         ruled = Tag.objects.create(group=TagGroup.objects.create(name="意向"), name="高")
@@ -157,6 +159,8 @@ def _enterprise(name: str) -> World:
             "today": str(today),
             "contact": contact.pk,
             "follow_up": plan.pk,
+            "silent": silent.pk,
+            "clean_up": cleanups.announce(admin).pk,
             "file": paper.pk,
             "archived": archived.pk,
             "group": group.pk,

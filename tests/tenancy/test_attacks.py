@@ -303,6 +303,7 @@ ALLOWED_DEFINERS = {
     "enterprises_due",
     "enterprises_with_deliveries",
     "enterprises_with_reminders",
+    "enterprises_with_clean_ups",
 }
 
 

@@ -43,7 +43,7 @@ def restore(batch: Batch) -> None:
     else:
         # A polite early answer, before much is written; the reservation below decides.
         quota.check(batch.actor, Restricted.RESTORE_CONTACT, places=wanted)
-    count = _set_status(batch, "status = 'active', archived_at = NULL")
+    count = _set_status(batch, "status = 'active', archived_at = NULL, waiting_since = NULL")
     if not count:
         return
     reason = quota.Reason.UNDONE if batch.undoes else quota.Reason.RESTORED

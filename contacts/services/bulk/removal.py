@@ -12,6 +12,7 @@ CANNOT_DELETE = "CASE WHEN contact.status = 'active' THEN 'not_archived' ELSE ''
 # What belongs to a contact and goes with it, in the order of deletion; rooms above append theirs.
 BELONGINGS = [
     "contacts_followup",
+    "contacts_cleanupitem",
     "contacts_searchentry",
     "contacts_followtag",
     "contacts_follow",
@@ -52,7 +53,32 @@ def delete(batch: Batch) -> None:
         """
     )
     if count:
+        _take_names_off(batch)
         batch.record("contacts.deleted", count, "")
+
+
+def _take_names_off(batch: Batch) -> None:
+    """What outlives a contact keeps no name of it: the ledger, whose rows add up (Q14), and the audit trail (X3)."""
+    batch.execute(
+        f"""
+        UPDATE quota_ledgerentry AS entry SET contact_label = '' FROM contacts_bulkitem AS item
+        WHERE {DONE} AND entry.enterprise_id = item.enterprise_id AND entry.contact_id = item.contact_id
+        """
+    )
+    batch.execute(
+        f"""
+        UPDATE enterprises_auditentry AS entry SET subject_label = '', before = '{{}}', after = '{{}}'
+        FROM contacts_bulkitem AS item
+        WHERE {DONE} AND entry.enterprise_id = item.enterprise_id AND entry.subject_id = item.contact_id
+          AND entry.subject_type = 'contact'
+        """
+    )
+    batch.execute(
+        f"""
+        DELETE FROM jobs_notification AS told USING contacts_bulkitem AS item
+        WHERE {DONE} AND told.enterprise_id = item.enterprise_id AND told.data ->> 'id' = item.contact_id::text
+        """
+    )
 
 
 def _delete_files(batch: Batch) -> None:

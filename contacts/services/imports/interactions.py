@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 from common.ids import uuid7
 from common.sql import row as one_row
+from common.sql import rows
+from common.tenancy import current_enterprise_id
 from contacts.files.reasons import Reason
 from contacts.files.rows import InteractionRow
 from contacts.rules import Kind, Right, Side
 from contacts.services.grading import regrade
 from contacts.services.imports.staging import Loaded, Loader
+from contacts.services.returns import WRITES, come_back
 
 
 @dataclass
@@ -45,6 +48,7 @@ class InteractionLoader(Loader[InteractionRow]):
             at="staged.at", customer=f"side = '{Side.CUSTOMER.value}'", sign_of_life="kind = ANY (%(kinds)s)"
         )
         regrade(self.touched(), self.now, news=news)
+        self._bring_back()
         found = one_row(
             "SELECT count(*) FILTER (WHERE changed), 0, count(*) FILTER (WHERE NOT changed)"
             " FROM staged WHERE refusal IS NULL"
@@ -52,6 +56,21 @@ class InteractionLoader(Loader[InteractionRow]):
         assert found is not None
         created, updated, unchanged = found
         return Loaded(created, updated, unchanged, self.refused())
+
+    def _bring_back(self) -> None:
+        """Archived people who wrote after they were archived come back while there is room, else wait (C8)."""
+        wrote = rows(
+            """
+            SELECT DISTINCT staged.contact_id FROM staged
+            JOIN contacts_contact AS contact
+              ON contact.enterprise_id = %(enterprise)s AND contact.id = staged.contact_id
+            WHERE staged.changed AND staged.kind = ANY (%(writes)s) AND contact.status = 'archived'
+              AND contact.archived_at <= staged.at
+            """,
+            {"enterprise": current_enterprise_id(), "writes": [kind.value for kind in WRITES]},
+        )
+        if wrote:
+            come_back(self.actor, contacts=[contact for (contact,) in wrote])
 
     def _staged(self, line: int, row: InteractionRow) -> tuple:
         member = self.member(row.member) if row.member else None

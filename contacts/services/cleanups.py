@@ -1,0 +1,195 @@
+"""Clean-up rounds (C8): announce, object, carry out.
+
+What is announced is fixed: only these contacts are archived, and of them only who is still silent when the time is
+over and whom nobody kept. Archiving itself is the bulk job, with its progress, its report and its undo.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from common import clock
+from common.errors import Conflict, Refusal
+from common.ids import uuid7
+from common.sql import execute, rows, subquery
+from common.tenancy import current_enterprise_id
+from contacts import access
+from contacts.filters import ContactFilter
+from contacts.models import CleanUp, Contact
+from contacts.rules import Right
+from contacts.services import bulk
+from contacts.services.bulk.batch import who
+from enterprises import audit
+from enterprises.actors import Actor
+from enterprises.models import Member
+from enterprises.services import policy
+from jobs.notifications import declare, notify
+
+SILENT = {"inactive": "true", "status": "active"}
+State = CleanUp.State
+
+declare(
+    "contacts.clean_up",
+    _("%(count)s of your silent contacts will be archived on %(day)s. Keep those that you need."),
+    lambda data: f"inactive/rounds/{data['id']}/",
+)
+
+
+def announce(actor: Actor, *, filter: dict[str, Any] | None = None) -> CleanUp:
+    """Announce that the silent contacts (among those of a filter) will be archived, and tell their owners.
+
+    Raises Conflict nothing_silent when there is nobody.
+    """
+    actor.require(Right.ARCHIVE.code)
+    now = clock.now()
+    asked = ContactFilter.from_params({**(filter or {}), **SILENT}, actor)
+    allowed = access.permits(Right.ARCHIVE)
+    chosen, params = subquery(asked.queryset().values("id", "enterprise_id", "owner_id"), "chosen")
+    round_ = CleanUp(
+        id=uuid7(),
+        member=actor.member,
+        announced_at=now,
+        due_at=now + timedelta(days=policy().veto_days),
+        contacts=0,
+    )
+    round_.save(force_insert=True)
+    round_.contacts = execute(
+        f"""
+        INSERT INTO contacts_cleanupitem (id, enterprise_id, clean_up_id, contact_id)
+        SELECT uuid7(), %(enterprise)s, %(round)s, contact.id FROM ({chosen}) AS contact
+        WHERE {allowed} ORDER BY contact.id
+        """,  # noqa: S608 - a filter's own text, and names of ours
+        {**params, **who(actor), "enterprise": current_enterprise_id(), "round": round_.pk},
+    )
+    if not round_.contacts:
+        raise Conflict(_("No contact is silent: there is nothing to clean up."), code="nothing_silent")
+    round_.save(update_fields=["contacts"])
+    after = {"contacts": round_.contacts, "due_at": round_.due_at}
+    audit.record(actor, "clean_up.announced", round_, subject_label=str(round_.contacts), after=after)
+    if round_.due_at > now:
+        _tell_owners(round_)
+    else:
+        _archive(actor, round_)
+    return round_
+
+
+def keep(actor: Actor, *, clean_up: CleanUp, ids: Sequence[UUID] | None = None) -> int:
+    """Object: these contacts (all of one's own when left out) stay. Returns how many were kept now.
+
+    A contact is its owner's to keep, and admins'. Raises Conflict when the time is over.
+    """
+    return _mark(actor, clean_up, ids, keep=True)
+
+
+def let_go(actor: Actor, *, clean_up: CleanUp, ids: Sequence[UUID]) -> int:
+    """Take an objection back. Returns for how many contacts."""
+    return _mark(actor, clean_up, ids, keep=False)
+
+
+def cancel(actor: Actor, *, clean_up: CleanUp) -> CleanUp:
+    """Call a round off. Raises Conflict when it is over."""
+    actor.require(Right.ARCHIVE.code)
+    clean_up = _open(clean_up)
+    clean_up.state = State.CANCELLED
+    clean_up.save(update_fields=["state"])
+    audit.record(actor, "clean_up.cancelled", clean_up, subject_label=str(clean_up.contacts))
+    return clean_up
+
+
+def carry_out(actor: Actor, *, now: datetime) -> dict[str, int]:
+    """Start the archiving of every round whose time is over, in the name of who announced it (X6).
+
+    Who may not archive any more archives nothing: that round is called off.
+    """
+    counted = {"archived": 0, "cancelled": 0}
+    due = CleanUp.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
+    for clean_up in due.filter(state=State.ANNOUNCED, due_at__lte=now).order_by("due_at", "id"):
+        member = Member.objects.select_related("role", "user").filter(pk=clean_up.member_id).first()
+        acting = Actor.of(actor.enterprise, member, "job") if member is not None and member.is_active else None
+        try:
+            if acting is None:
+                raise Conflict(_("This member is not active."), code="not_active")
+            _archive(acting, clean_up)
+            counted["archived"] += 1
+        except Refusal as refusal:
+            clean_up.state = State.CANCELLED
+            clean_up.save(update_fields=["state"])
+            after = {"reason": refusal.code}
+            audit.record(actor, "clean_up.cancelled", clean_up, subject_label=str(clean_up.contacts), after=after)
+            counted["cancelled"] += 1
+    return counted
+
+
+def _archive(actor: Actor, clean_up: CleanUp) -> None:
+    clean_up.job = bulk.start(actor, action="archive", filter={"clean_up": str(clean_up.pk)})
+    clean_up.state = State.ARCHIVED
+    clean_up.save(update_fields=["job", "state"])
+
+
+def _mark(actor: Actor, clean_up: CleanUp, ids: Sequence[UUID] | None, *, keep: bool) -> int:
+    actor.require("contacts.edit")
+    clean_up = _open(clean_up)
+    seen = Contact.objects.visible_to(actor)
+    if ids is None:
+        seen = seen.filter(owner_id=actor.member_id)
+    else:
+        seen = seen.filter(pk__in=list(ids)[: bulk.MAX_IDS])
+    chosen, params = subquery(seen.values("id", "enterprise_id", "owner_id"), "chosen")
+    marked = execute(
+        f"""
+        UPDATE contacts_cleanupitem AS item SET kept_at = %(at)s, kept_by_id = %(by)s
+        FROM ({chosen}) AS contact
+        WHERE item.enterprise_id = %(enterprise)s AND item.clean_up_id = %(round)s AND item.contact_id = contact.id
+          AND (item.kept_at IS NULL) = %(keep)s AND {access.permits(Right.ASSIGN)}
+        """,  # noqa: S608 - a filter's own text, and names of ours
+        {
+            **params,
+            **who(actor),
+            "enterprise": current_enterprise_id(),
+            "round": clean_up.pk,
+            "keep": keep,
+            "at": clock.now() if keep else None,
+            "by": actor.member_id if keep else None,
+        },
+    )
+    if marked:
+        action_after = {"contacts": marked}
+        audit.record(
+            actor,
+            "clean_up.kept" if keep else "clean_up.let_go",
+            clean_up,
+            subject_label=str(clean_up.contacts),
+            after=action_after,
+        )
+    return marked
+
+
+def _open(clean_up: CleanUp) -> CleanUp:
+    """The round, locked, while its owners may object. Raises Conflict round_over."""
+    locked = CleanUp.objects.select_for_update(no_key=True, of=("self",)).get(pk=clean_up.pk)
+    if locked.state != State.ANNOUNCED or locked.due_at <= clock.now():
+        raise Conflict(_("The time to object is over."), code="round_over")
+    return locked
+
+
+def _tell_owners(clean_up: CleanUp) -> None:
+    counted = dict(
+        rows(
+            """
+            SELECT contact.owner_id, count(*)
+            FROM contacts_cleanupitem AS item
+            JOIN contacts_contact AS contact
+              ON contact.enterprise_id = item.enterprise_id AND contact.id = item.contact_id
+            WHERE item.enterprise_id = %(enterprise)s AND item.clean_up_id = %(round)s
+            GROUP BY contact.owner_id
+            """,
+            {"enterprise": current_enterprise_id(), "round": clean_up.pk},
+        )
+    )
+    members = Member.objects.filter(pk__in=[pk for pk in counted if pk], status=Member.Status.ACTIVE)
+    for member in members.order_by("id"):
+        data = {"count": counted[member.pk], "day": f"{clean_up.due_at:%Y-%m-%d}", "id": str(clean_up.pk)}
+        notify([member], kind="contacts.clean_up", key=f"clean-up:{clean_up.pk}", data=data)
