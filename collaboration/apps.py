@@ -12,5 +12,5 @@ class CollaborationConfig(AppConfig):
         from enterprises.signals import member_resigned
 
         audit.guard("transfer", lambda actor: Transfer.objects.visible_to(actor))
-        BELONGINGS.insert(0, "collaboration_transferitem")
+        BELONGINGS[:0] = ["collaboration_transferitem", "collaboration_duplicate"]
         member_resigned.connect(saved.on_resigned, dispatch_uid="collaboration.inherit")

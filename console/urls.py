@@ -22,9 +22,11 @@ from console import (
     quota,
     quota_forecast,
     quota_plan,
+    radar,
     rehearsal,
     settings,
     spaces,
+    team_board,
     transfers,
 )
 
@@ -48,6 +50,8 @@ pages = [
     *quota_plan.urlpatterns,
     *settings.urlpatterns,
     *spaces.urlpatterns,
+    *radar.urlpatterns,
+    *team_board.urlpatterns,
     *transfers.urlpatterns,
 ]
 

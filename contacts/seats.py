@@ -37,6 +37,7 @@ class Seats:
     group_only: int
     archived: int
     lost: int
+    saved: int = 0  # places that a count of friends, instead of people, would take beside these
 
     @property
     def served(self) -> int:
@@ -151,6 +152,17 @@ def count() -> Seats:
         """,
         enterprise,
     )
+    doubled = row(
+        """
+        SELECT count(*) - count(DISTINCT follow.contact_id) FROM contacts_follow AS follow
+        JOIN contacts_contact AS contact
+          ON contact.enterprise_id = follow.enterprise_id AND contact.id = follow.contact_id
+         AND contact.status = 'active'
+        WHERE follow.enterprise_id = %(enterprise)s AND follow.state = 'active'
+        """,
+        enterprise,
+    )
+    assert doubled is not None
     seats = Seats(
         at=clock.now(),
         by_grade=by_grade,
@@ -158,6 +170,7 @@ def count() -> Seats:
         by_source=by_source,
         friends=sum(by_grade.values()) - found[0],
         group_only=found[0],
+        saved=doubled[0],
         **others,
     )
     cache.set(_key(), {**asdict(seats), "at": seats.at.isoformat()}, KEPT)

@@ -155,6 +155,11 @@ ACTIONS: dict[str, Text] = {
     "correspondence.created": _("Correspondence rule created"),
     "correspondence.changed": _("Correspondence rule changed"),
     "correspondence.deleted": _("Correspondence rule deleted"),
+    # --- collaboration: duplicates
+    "duplicate.settled": _("Duplicate settled"),
+    "duplicate.reopened": _("Settlement of a duplicate taken back"),
+    "duplicates.settled": _("Duplicates settled as a batch"),
+    "duplicates.reopened": _("Settlement of a batch of duplicates taken back"),
 }
 
 

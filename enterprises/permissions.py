@@ -46,6 +46,7 @@ PERMISSIONS: dict[str, Permission] = {
         Permission("spaces.view", _("See the spaces that one is in"), _SPACES),
         Permission("spaces.edit", _("Edit partners and their people"), _SPACES),
         Permission("spaces.manage", _("Manage spaces, subgroups, members and rules"), _SPACES),
+        Permission("team.view", _("See the team board"), _SETTINGS),
         Permission("members.view", _("See members and departments"), _SETTINGS),
         Permission("members.manage", _("Manage members and departments"), _SETTINGS),
         Permission("roles.manage", _("Manage roles"), _SETTINGS),

@@ -286,6 +286,15 @@ class Policy(ContactCare, frozen=True, extra="forbid", validate_default=True):
             _("Admins are told when what somebody left behind has waited for so long."),
         ),
     ] = 3
+    answer_minutes: Annotated[
+        Count, Text(Group.TEAM, _("Answered quickly (minutes)"), _("An answer within this time is a quick one."))
+    ] = 30
+    answer_hours: Annotated[
+        Count, Text(Group.TEAM, _("Answered in time (hours)"), _("The response rate counts answers within this time."))
+    ] = 24
+    radar_days: Annotated[
+        Days, Text(Group.TEAM, _("In touch lately (days)"), _("Such a follower is suggested as a duplicate's owner."))
+    ] = 90
     invitation_days: Annotated[
         int,
         Field(ge=1, le=90),

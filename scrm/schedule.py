@@ -19,6 +19,8 @@ JOBS = (
     ("quota.notify", ":17", 40),
     ("collaboration.settle_transfers", ":23", 20),
     ("quota.forecast", "00:37", 60),
+    ("collaboration.board", ":37", 20),
+    ("collaboration.radar", "03:43", 60),
     ("contacts.grade", "02:11", 90),
     ("contacts.tag_inactive", "03:17", 60),
     ("contacts.index", "04:07", 60),

@@ -1,5 +1,5 @@
 """The routes of collaboration under /api/v1/."""
 
-from collaboration.api import transfers
+from collaboration.api import board, duplicates, transfers
 
-urlpatterns = [*transfers.urlpatterns]
+urlpatterns = [*board.urlpatterns, *duplicates.urlpatterns, *transfers.urlpatterns]

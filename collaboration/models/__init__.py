@@ -1,5 +1,7 @@
 """The tables of collaboration, a module per noun."""
 
+from collaboration.models.board import BoardDay
+from collaboration.models.duplicates import Duplicate
 from collaboration.models.transfers import InheritanceRule, Transfer, TransferItem
 
-__all__ = ["InheritanceRule", "Transfer", "TransferItem"]
+__all__ = ["BoardDay", "Duplicate", "InheritanceRule", "Transfer", "TransferItem"]

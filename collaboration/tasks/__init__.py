@@ -1,5 +1,5 @@
 """Jobs of this room, a module per noun; importing a module registers its jobs."""
 
-from collaboration.tasks import transfers
+from collaboration.tasks import board, duplicates, transfers
 
-__all__ = ["transfers"]
+__all__ = ["board", "duplicates", "transfers"]

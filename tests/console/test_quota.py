@@ -13,6 +13,7 @@ from common.tenancy import tenant
 from contacts import seats
 from contacts.models import Contact
 from contacts.services.contacts import archive_contact
+from contacts.services.relations import add_follow
 from enterprises.models import Department, Member, Role
 from quota import outlook, services
 from quota.models import Account, Forecast, Package
@@ -155,6 +156,7 @@ def seated(enterprise):
         actor = factories.super_admin(enterprise)
         of_south = [factories.contact(actor, follower=owner) for _number in range(2)]
         Contact.objects.filter(pk=of_south[0].pk).update(grade="high")
+        add_follow(actor, contact=of_south[0], member=factories.member())
         lonely = factories.contact(actor)
         lonely.follows.all().delete()
         Contact.objects.filter(pk=lonely.pk).update(owner=None)
@@ -171,6 +173,7 @@ def test_q1_q17_seats_by_grade_department_and_kind(enterprise, seated):
         assert found.by_source == [("", 3)]
         assert (found.friends, found.group_only, found.archived, found.lost) == (2, 1, 1, 0)
         assert found.served == Account.objects.get().served == 3
+        assert found.saved == 1  # one of them has two friends and takes one place (O9)
         assert (found.at, seats.kept()) == (NOON, found)
 
 

@@ -250,6 +250,14 @@ API = [
     Row("PUT", "tag-rules/{tag_rule}", "tags.manage", 200, new_rule, but=WHOLE),
     Row("DELETE", "tag-rules/{tag_rule}", "tags.manage", 204, but=WHOLE),
     Row("POST", "tag-rules/{tag_rule}/apply", "tags.manage", 202, but=WHOLE),
+    # --- duplicates, team board
+    Row("GET", "duplicates", "contacts.assign"),
+    Row("POST", "duplicates/settle", "contacts.assign", 202, {"by": "first"}),
+    Row("POST", "duplicates/look", "contacts.assign", 202),
+    Row("POST", "duplicates/{duplicate}/settle", "contacts.assign", body=lambda w: {"owner": w.ids["holder"]}),
+    Row("POST", "duplicates/{settled_duplicate}/undo", "contacts.assign"),
+    Row("GET", "team-board", "team.view"),
+    Row("GET", "team-board/export", "team.view"),
     # --- jobs
     Row("GET", "jobs"),
     Row("GET", "jobs/{job}"),

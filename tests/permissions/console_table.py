@@ -121,6 +121,12 @@ CONSOLE = [
     Row("POST", "transfers/{stopped}/", "contacts.assign", SENT),
     Row("POST", "transfers/{transfer}/cancel/", "contacts.assign", SENT),
     Row("POST", "transfers/{transfer}/decline/", "contacts.assign", SENT, lambda w: {"item": w.ids["handed"]}),
+    # --- duplicates, team board
+    Row("GET", "radar/", "contacts.assign"),
+    Row("POST", "radar/", "contacts.assign", SENT, {"by": "first"}),
+    Row("POST", "radar/{duplicate}/settle/", "contacts.assign", SENT, lambda w: {"owner": w.ids["holder"]}),
+    Row("POST", "radar/{settled_duplicate}/undo/", "contacts.assign", SENT),
+    Row("GET", "team-board/", "team.view"),
     # --- jobs
     Row("GET", "jobs/"),
     Row("GET", "jobs/{job}/"),

@@ -28,6 +28,7 @@ SEEN_BY = {
     "budget": frozenset({"owner", "graded_in", "admin"}),
     "loan": frozenset({"owner", "graded_in", "admin"}),
     "lent": frozenset({"owner", "graded_in", "admin"}),
+    **dict.fromkeys(("duplicate", "settled_duplicate"), frozenset({"follower", "owner", "graded_in", "admin"})),
     **dict.fromkeys(("transfer", "stopped", "inheritance_rule"), frozenset({"graded_in", "admin"})),
     "empty_space": frozenset({"admin"}),
     **dict.fromkeys(

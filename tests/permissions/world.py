@@ -12,7 +12,8 @@ from django.db import transaction
 from django.test import Client
 
 import tests.jobs.handlers  # noqa: F401
-from collaboration.services import transfers
+from collaboration.models import Duplicate
+from collaboration.services import duplicates, transfers
 from common import clock
 from common.tenancy import tenant
 from contacts.models import Contact, GroupChat, Tag, TagGroup, TagRule
@@ -143,6 +144,11 @@ def _enterprise(name: str) -> World:
         stopped = transfers.order(admin, member=people["owner"], plan=to_newcomer, ids=[contact.pk])
         transfers.cancel(admin, transfer=stopped)
         rule = transfers.save_rule(admin, department=south, plan=to_newcomer)
+        for friend in (owner, follower):
+            factories.contact(friend, external_userid="wm-settled", name="李雷")
+        duplicates.radar()
+        settled = Duplicate.objects.get(contact__external_userid="wm-settled")
+        duplicates.settle(admin, duplicate=settled, owner=people["owner"])
         empty_role = Role.objects.create(name="临时", scope=Role.Scope.RELATED, permissions=[])
         away = factories.member(department=south)
         Member.objects.filter(pk=away.pk).update(status=Member.Status.DISABLED)
@@ -178,6 +184,7 @@ def _enterprise(name: str) -> World:
             "invited": invited.pk,
             "friend": people["follower"].pk,
             "notification": note.pk,
+            "holder": people["owner"].pk,
             "leaver": leaver.pk,
             "transfer": handed.pk,
             "stopped": stopped.pk,
@@ -188,6 +195,8 @@ def _enterprise(name: str) -> World:
             "budget": budget.pk,
             "loan": loan.pk,
             "lent": lent.pk,
+            "duplicate": Duplicate.objects.get(contact=contact).pk,
+            "settled_duplicate": settled.pk,
             **{kind: run.pk for kind, run in runs.items()},
         }
     world.people = {who: _persona(firm, member) for who, member in people.items()}

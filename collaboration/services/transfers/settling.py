@@ -19,6 +19,7 @@ from collaboration.rules.transfers import Reason, State
 from collaboration.services.transfers import notices
 from common import clock
 from common.errors import Invalid
+from common.ids import uuid7
 from common.sql import execute, rows
 from common.tenancy import current_enterprise_id
 from contacts.rules import Kind as Event
@@ -204,8 +205,7 @@ def give_owners(actor: Actor, params: dict[str, Any]) -> None:
         actor,
         pairs=f"SELECT item.contact_id, item.taker_id FROM {_ITEMS} AND contact.owner_id = item.member_id",  # noqa: S608
         params=params,
-        # An item may be tried again, so its key is told apart by the moment.
-        key=f"transfer:{params['now'].isoformat()}",
+        key=f"transfer:{uuid7()}",  # an item may be tried again
         at=params["now"],
     )
 

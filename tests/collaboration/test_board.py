@@ -1,0 +1,211 @@
+"""The team board (O10): daily rows by a job, equal to counting by hand; who sees which; the file."""
+
+import csv
+import io
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from collaboration.models import BoardDay
+from collaboration.queries.board import board, period
+from collaboration.services.board import count_days
+from common.errors import Invalid
+from contacts.models import Contact, Interaction
+from contacts.services.contacts import archive_contact
+from contacts.services.history import record_interaction
+from contacts.services.relations import end_follow
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NOON = factories.NOON
+TODAY = date(2026, 6, 15)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+def say(scene, contact, *events):
+    """(kind, moment, member) each."""
+    for kind, moment, member in events:
+        with scene(member, at=NOON) as actor:
+            record_interaction(actor, contact=contact, kind=kind, at=moment, member=member)
+
+
+def count(scene, firm, at=NOON):
+    with scene(at=at):
+        return count_days(firm.enterprise)
+
+
+def figures(found):
+    return {one.name: one for team in found.teams for one in team.members}
+
+
+def test_o10_answers_within_minutes_and_hours_rate_and_contacts(firm, scene):
+    with scene(firm.ann, at=NOON - 5 * DAY) as ann:
+        one, two, three = [factories.contact(ann) for _number in range(3)]
+    with scene(firm.bob, at=NOON - 5 * DAY) as bob:
+        factories.contact(bob)
+    day = NOON - DAY
+    say(
+        scene,
+        one,
+        ("message_in", day, firm.ann),
+        ("message_in", day + MINUTE, firm.ann),  # still the same wait
+        ("message_out", day + 20 * MINUTE, firm.ann),
+        ("message_in", day + HOUR, firm.ann),
+        ("message_out", day + 3 * HOUR, firm.ann),
+        ("follow_up", day + 3 * HOUR, firm.ann),
+    )
+    say(scene, two, ("message_in", day, firm.ann))
+    with scene() as admin:
+        Contact.objects.filter(pk=one.pk).update(grade="high")
+        Contact.objects.filter(pk=two.pk).update(inactive=True)
+        archive_contact(admin, contact=three)
+        end_follow(admin, contact=two, member=firm.ann, by="contact", at=day)
+    count(scene, firm)
+    with scene() as admin:
+        found = board(admin, TODAY - 6 * DAY, TODAY)
+        ann = figures(found)["Ann"]
+        assert (ann.asked, ann.answered, ann.in_minutes, ann.in_hours) == (3, 2, 1, 2)
+        assert (ann.rate, ann.quick) == (round(2 / 3, 4), round(1 / 3, 4))
+        # The second contact is lost: nobody follows it any more.
+        assert (ann.high, ann.middle, ann.low, ann.silent, ann.contacts) == (1, 0, 0, 0, 1)
+        assert (ann.added, ann.lost, ann.follow_ups) == (3, 1, 1)
+        assert [team.name for team in found.teams] == ["华北", "华南", "深圳", ""]
+        assert found.total.asked == 3 and found.total.added == 4
+        [asked] = [one for one in found.days if one.asked]
+        assert (asked.day, asked.in_hours) == (TODAY - DAY, 2) and len(found.days) == 7
+        assert figures(board(admin, TODAY, TODAY))["Ann"].asked == 0
+
+
+def test_o10_a_late_answer_and_a_late_report_are_counted_by_the_next_run(firm, scene):
+    with scene(firm.ann, at=NOON - 5 * DAY) as ann:
+        contact = factories.contact(ann)
+    say(scene, contact, ("message_in", NOON - HOUR, firm.ann))
+    count(scene, firm)
+    with scene(firm.ann, at=NOON + HOUR) as ann:
+        record_interaction(ann, contact=contact, kind="message_out", at=NOON + HOUR)
+    count(scene, firm, at=NOON + HOUR)
+    count(scene, firm, at=NOON + DAY)
+    with scene(at=NOON + DAY) as admin:
+        ann = figures(board(admin, TODAY, TODAY + DAY))["Ann"]
+        assert (ann.asked, ann.answered, ann.in_minutes, ann.in_hours) == (1, 1, 0, 1)
+
+
+def test_x6_twice_and_late_give_the_same_rows(firm, scene):
+    with scene(firm.ann, at=NOON - 9 * DAY) as ann:
+        contact = factories.contact(ann)
+    say(scene, contact, *[("message_in", NOON - days * DAY, firm.ann) for days in range(8)])
+
+    def rows():
+        with scene():
+            return list(BoardDay.objects.order_by("day", "member__name").values_list(
+                "day", "member__name", "asked", "added", "low"))  # fmt: skip
+
+    assert count(scene, firm, at=NOON - 4 * DAY) == 91
+    assert count(scene, firm) == 6  # the four missed days, the last counted one and the one before
+    first = rows()
+    assert count(scene, firm) == 2
+    assert rows() == first
+    call_command("run_job", "collaboration.board", "--now", NOON.isoformat(), "--enterprise", firm.enterprise.code)
+    assert rows() == first
+
+
+def by_hand(events, since):
+    """The oracle: (day) → (asked, answered, within 30 minutes, within 24 hours)."""
+    found: dict[date, list[int]] = {}
+    said = sorted(events)
+    for number, (moment, kind) in enumerate(said):
+        if kind != "message_in" or moment < since or (number and said[number - 1][1] == "message_in"):
+            continue
+        answer = next((later for later, what in said[number:] if what == "message_out"), None)
+        day = found.setdefault(moment.astimezone(SHANGHAI).date(), [0, 0, 0, 0])
+        for place, holds in enumerate(
+            (
+                True,
+                answer is not None,
+                answer and answer - moment <= 30 * MINUTE,
+                answer and answer - moment <= 24 * HOUR,
+            )
+        ):
+            day[place] += bool(holds)
+    return {day: tuple(numbers) for day, numbers in found.items()}
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5000), st.sampled_from(["message_in", "message_out"])),
+        max_size=30,
+        unique_by=lambda one: one[0],
+    )
+)
+def test_o10_rows_are_what_counting_by_hand_gives(firm, scene, said):
+    events = [(NOON - minutes * MINUTE, kind) for minutes, kind in said]
+    with scene(firm.ann, at=NOON - 30 * DAY) as ann:
+        contact = factories.contact(ann)
+        Interaction.objects.bulk_create(
+            Interaction(contact=contact, kind=kind, side="customer", at=moment, member=firm.ann, key=str(number))
+            for number, (moment, kind) in enumerate(events)
+        )
+        Contact.objects.filter(pk=contact.pk).update(last_contact_at=NOON)
+    count(scene, firm)
+    with scene():
+        rows = BoardDay.objects.filter(member=firm.ann, asked__gt=0)
+        found = {one.day: (one.asked, one.answered, one.in_minutes, one.in_hours) for one in rows}
+        assert found == by_hand(events, NOON - 90 * DAY)
+        Interaction.objects.filter(contact=contact).delete()
+        BoardDay.objects.all().delete()
+
+
+def test_o4_graded_admins_see_their_departments_staff_nothing(firm, scene):
+    for member in (firm.ann, firm.nora):
+        with scene(member) as actor:
+            factories.contact(actor)
+    count(scene, firm)
+    with scene(firm.graded) as graded:
+        found = board(graded, TODAY, TODAY)
+        assert set(figures(found)) == {"Lea", "Ann", "Bob", "Gu"} and found.total.added == 1
+        assert [one.added for one in found.days] == [1]
+        assert board(graded, TODAY, TODAY, department=str(firm.north.pk)).teams == []
+    api = factories.api_client(firm.enterprise, firm.ann)
+    assert api.get("/api/v1/team-board").status_code == 403
+
+
+def test_o10_api_file_and_bad_questions(firm, scene):
+    with scene(firm.ann, at=NOON) as ann:
+        factories.contact(ann)
+    count(scene, firm)
+    api = factories.api_client(firm.enterprise)
+    query = {"from": "2026-06-10", "to": "2026-06-15"}
+    found = api.get("/api/v1/team-board", query).json()
+    assert (found["first"], found["last"], found["answer_minutes"], len(found["days"])) == (
+        "2026-06-10",
+        "2026-06-15",
+        30,
+        6,
+    )
+    [ann] = [one for team in found["teams"] for one in team["members"] if one["name"] == "Ann"]
+    assert (ann["added"], ann["low"], ann["rate"]) == (1, 1, None)
+    answer = api.get("/api/v1/team-board/export", query)
+    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert len(rows) == 1 + sum(len(team["members"]) for team in found["teams"])
+    for bad in ({"from": "x"}, {"from": "2026-06-16", "to": "2026-06-15"}, {"from": "2020-01-01"}, {"department": "x"}):
+        assert api.get("/api/v1/team-board", bad).status_code == 400
+    with scene() as admin:
+        assert period(admin, None, None) == (TODAY - 29 * DAY, TODAY)
+        with pytest.raises(Invalid):
+            period(admin, "2026-06-16", None)
+
+
+def test_o10_the_page_reads_daily_rows_only(firm, scene):
+    with scene() as admin:
+        with CaptureQueriesContext(connection) as queries:
+            board(admin, TODAY - 29 * DAY, TODAY)
+    assert len(queries) == 2
+    assert not any("contacts_" in one["sql"] for one in queries.captured_queries)
