@@ -31,6 +31,11 @@ def plan(stage: Stage, *, now: datetime, today: datetime) -> None:
     stage.later(settled, lambda: stage.nightly(settled, "collaboration.settle_transfers"))
 
 
+def end(stage: Stage, *, now: datetime) -> None:
+    """Whom several members follow, and what everybody did (O9, O10)."""
+    stage.nightly(now, "collaboration.radar", "collaboration.board")
+
+
 def _order(giver: str, takers: tuple[str, ...], number: int, actor: Actor) -> JobRun:
     member = Member.objects.select_related("role").get(userid=giver)
     theirs = Contact.objects.filter(owner=member, status=Status.ACTIVE).order_by("-last_contact_at", "id")

@@ -371,6 +371,7 @@ class Story:
         campaigns.end(self.stage, now=self.now)
         self.stage.nightly(self.now, "contacts.grade", "contacts.tag_inactive", "quota.verify", "quota.forecast")
         alerts.end(self.stage, now=self.now)
+        hand_overs.end(self.stage, now=self.now)
 
     def _share_out(self) -> None:
         """Two weeks ago the regions were given their shares of the scale; the smallest is short already (Q12)."""
