@@ -31,6 +31,8 @@ class How(Choice):
 class PlanForm(forms.Form):
     """Only the fields of the chosen way are there, so a page without scripts works as well."""
 
+    use_required_attribute = False  # another way of splitting may be chosen before the fields of this one are filled in
+
     how = forms.ChoiceField(
         label=_("How to split"),
         choices=How.choices,

@@ -24,7 +24,7 @@ PARAMETERS = [
 ]
 
 
-class FiguresShape(serializers.Serializer):
+class BoardFiguresShape(serializers.Serializer):
     high = serializers.IntegerField(help_text="Served contacts of high value at the end of the period.")
     middle = serializers.IntegerField()
     low = serializers.IntegerField()
@@ -39,18 +39,18 @@ class FiguresShape(serializers.Serializer):
     rate = serializers.FloatField(allow_null=True, help_text="in_hours / asked")
 
 
-class MemberShape(FiguresShape):
+class BoardMemberShape(BoardFiguresShape):
     id = serializers.UUIDField()
     name = serializers.CharField()
 
 
-class TeamShape(FiguresShape):
+class BoardTeamShape(BoardFiguresShape):
     id = serializers.UUIDField(allow_null=True, help_text="Null: members without a department.")
     name = serializers.CharField()
-    members = MemberShape(many=True)
+    members = BoardMemberShape(many=True)
 
 
-class DayShape(FiguresShape):
+class BoardDayShape(BoardFiguresShape):
     day = serializers.DateField()
 
 
@@ -59,9 +59,9 @@ class BoardShape(serializers.Serializer):
     last = serializers.DateField()
     answer_minutes = serializers.IntegerField()
     answer_hours = serializers.IntegerField()
-    total = FiguresShape()
-    teams = TeamShape(many=True)
-    days = DayShape(many=True)
+    total = BoardFiguresShape()
+    teams = BoardTeamShape(many=True)
+    days = BoardDayShape(many=True)
 
 
 def figures(one: Figures, **more: Any) -> dict[str, Any]:

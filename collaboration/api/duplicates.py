@@ -21,7 +21,7 @@ from enterprises.rest import TenantAPIView, get_or_404, reference
 from jobs.api import JobReference
 
 
-class FollowerShape(serializers.Serializer):
+class DuplicateFollowerShape(serializers.Serializer):
     member = Named()
     added_at = Moment()
     last_at = Moment(allow_null=True, help_text="When they were in touch last.")
@@ -31,7 +31,7 @@ class DuplicateShape(serializers.Serializer):
     id = serializers.UUIDField()
     contact = Named()
     present_owner = Named(allow_null=True)
-    followers = FollowerShape(many=True, help_text="In the order in which they came.")
+    followers = DuplicateFollowerShape(many=True, help_text="In the order in which they came.")
     first = Named(help_text="Who came first.")
     last = Named(allow_null=True, help_text="Who was in touch last.")
     suggested = Named(help_text="Whose it should be: in touch lately, else the owner, else who came first.")
