@@ -14,7 +14,7 @@ from enterprises.policy import Policy
 class State(Choice):
     """Has somebody decided whose it is?"""
 
-    OPEN = "open", _("Open")
+    OPEN = "open", _("To be settled")
     SETTLED = "settled", _("Settled")
 
 

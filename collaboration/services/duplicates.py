@@ -14,7 +14,7 @@ from collaboration.rules.duplicates import By, Others, State
 from common import clock
 from common.errors import Conflict, Invalid
 from common.ids import uuid7
-from common.sql import execute, rows
+from common.sql import execute, joins_never_loop, rows
 from common.tenancy import current_enterprise_id
 from contacts.queries import nameable
 from contacts.rules import Kind
@@ -85,6 +85,7 @@ def radar() -> Found:
     """Look for contacts that several members follow. What was settled stays so, until another member joins."""
     now = clock.now()
     params = {"enterprise": current_enterprise_id(), "now": now, "recent": now - timedelta(days=policy().radar_days)}
+    joins_never_loop()
     changed = rows(
         f"""
         WITH seen AS ({_SEEN}), written AS (
