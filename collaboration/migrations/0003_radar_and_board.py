@@ -78,7 +78,9 @@ class Migration(migrations.Migration):
                 ("found_at", models.DateTimeField(default=common.clock.now)),
                 (
                     "state",
-                    models.CharField(choices=[("open", "To be settled"), ("settled", "Settled")], default="open", max_length=8),
+                    models.CharField(
+                        choices=[("open", "To be settled"), ("settled", "Settled")], default="open", max_length=8
+                    ),
                 ),
                 (
                     "others",
