@@ -61,6 +61,8 @@ def outlook(found: Outlook, *, ahead: int | None = None) -> dict[str, Any]:
     )
     option = {
         "legend": {"data": [_("Served"), *([_("Forecast")] if points else []), _("Scale")]},
+        # Below the legend there is room for the day it fills.
+        "grid": {"left": 8, "right": 16, "top": 52, "bottom": 8, "containLabel": True},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "category", "boundaryGap": False, "data": [str(day) for day in days]},
         "yAxis": {"type": "value", "minInterval": 1},

@@ -39,6 +39,7 @@ class Card:
     kind: Kind
     icon: str
     option: Option | None
+    leave: int
     why_not: Text
 
 
@@ -71,15 +72,17 @@ class Plan(Page):
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         """Carry it out: archive the list of an option."""
-        text = request.POST.get("count", "")
-        count = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
-        run = carry_out(self.actor, count=count, with_follow_ups=request.POST.get("with_follow_ups") == "true")
+        run = carry_out(
+            self.actor,
+            count=_whole(request.POST.get("count")) or 0,
+            leave=_whole(request.POST.get("leave")),
+            with_follow_ups=request.POST.get("with_follow_ups") == "true",
+        )
         messages.success(request, _("The job has started. You may leave this page."))
         return self.redirect(job_address(self, run))
 
     def _shown(self, made: reading.Plan) -> dict[str, Any]:
-        asked = self.request.GET.get("count", "")
-        chosen = made.option(int(asked)) if asked.isascii() and asked.isdigit() and len(asked) < 9 else None
+        chosen = made.option(_whole(self.request.GET.get("count")) or 0)
         archiving = [option for option in made.options if option.archive_count]
         chosen = chosen if chosen in archiving else rules.best(archiving)
         return {
@@ -94,9 +97,8 @@ class Plan(Page):
 
     def _list(self, made: reading.Plan, option: Option) -> dict[str, Any]:
         """A page of the list, each contact with its reason."""
-        text = self.request.GET.get("page", "1")
         last = (option.archive_count - 1) // ROWS + 1
-        page = min(max(1, int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 1), last)
+        page = min(max(1, _whole(self.request.GET.get("page")) or 1), last)
         start, stop = (page - 1) * ROWS, min(page * ROWS, option.archive_count)
         found = reading.listed(made, start=start, stop=stop)
         known = Contact.objects.select_related("owner").in_bulk([one.id for one in found])
@@ -132,9 +134,15 @@ class Plan(Page):
         return runs
 
 
+def _whole(text: str | None) -> int | None:
+    """The number that a form sent; None for anything else."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 9 else None
+
+
 def _card(made: reading.Plan, kind: Kind) -> Card:
     option = rules.best(option for option in made.options if option.kind is kind)
-    return Card(kind, ICONS[kind], option, WHY_NOT[kind])
+    leave = made.served - (option.archive_count if option else 0)
+    return Card(kind, ICONS[kind], option, leave, WHY_NOT[kind])
 
 
 urlpatterns = [path("scale/plan/", Plan.as_view(), name="plan")]

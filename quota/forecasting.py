@@ -90,7 +90,7 @@ def project(
             "days": len(history),
             "arrivals": int(np.sum(arrived)),
             "daily": round(float(np.mean(coming[:MONTH])), 2),
-            "daily_before": round(float(np.mean(history[-MONTH:])), 2),
+            "daily_before": round(float(np.mean(known[-MONTH:])), 2),
             "lost_daily": round(leaving, 2),
             "weekdays": _weekdays(history, first_weekday),
             "bursts": int(np.sum(known < given)),

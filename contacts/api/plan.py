@@ -78,6 +78,11 @@ class PlanCandidateListShape(serializers.Serializer):
 
 class CarryOut(Body):
     archive_count = serializers.IntegerField(min_value=1, max_value=10_000_000)
+    leave = serializers.IntegerField(
+        min_value=0,
+        required=False,
+        help_text="Archive only until so many are served: sent twice, it is done once.",
+    )
     with_follow_ups = serializers.BooleanField(required=False)
 
 
@@ -168,8 +173,8 @@ class PlanCarryOutView(TenantAPIView):
     def post(self, request: Request) -> Response:
         asked = CarryOut(data=request.data)
         asked.is_valid(raise_exception=True)
-        given = asked.validated_data
-        run = carry_out(self.actor, count=given["archive_count"], with_follow_ups=given.get("with_follow_ups", False))
+        given = dict(asked.validated_data)
+        run = carry_out(self.actor, count=given.pop("archive_count"), **given)
         return Response(JobReference(run).data, status=202)
 
 

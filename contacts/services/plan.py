@@ -12,18 +12,24 @@ from enterprises.actors import Actor
 from enterprises.services import policy
 from jobs.models import JobRun
 from quota.ledger import require_whole_enterprise
+from quota.models import Account
 
 
-def carry_out(actor: Actor, *, count: int, with_follow_ups: bool = False) -> JobRun:
+def carry_out(actor: Actor, *, count: int, leave: int | None = None, with_follow_ups: bool = False) -> JobRun:
     """Archive the `count` contacts whose loss is expected to be least, as a job that can be undone (C5).
 
-    Who that is is decided now: a customer who bought since the plan was shown is not on the list any more. Raises
-    Invalid for less than one, Conflict when fewer can be archived.
+    Who that is is decided now: a customer who bought since the plan was shown is not on the list any more. `leave`:
+    archive only until so many are served, so that two who carry out the same plan do it once. Raises Invalid for less
+    than one, Conflict when fewer can be archived, or no more are served than `leave`.
     """
     require_whole_enterprise(actor, "quota.view")
     actor.require("contacts.archive")
     if count < 1:
         raise Invalid({"archive_count": [_("Say how many contacts are to be archived.")]})
+    if leave is not None:
+        count = min(count, Account.objects.get().served - leave)
+        if count < 1:
+            raise Conflict(_("So many are archived already."), code="carried_out")
     terms = Terms(clock.now(), policy().spend_window_days, with_follow_ups)
     most, losses = candidates.losses(terms, [count])
     if count > most:

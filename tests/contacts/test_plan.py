@@ -31,6 +31,7 @@ from quota.services import buy_package, refresh_account
 from tests import crowd, factories
 from tests.contacts.bulk import consistent, finish, undo
 from tests.factories import NOON
+from tests.parallel import in_parallel
 
 DAY = timedelta(days=1)
 PLAN = "/api/v1/quota/plan"
@@ -458,3 +459,27 @@ def test_q16_the_api_costs_the_same_with_more_contacts(api, enterprise, five):
         with tenant(enterprise.pk), clock.at(NOON):
             crowd.contacts(factories.super_admin(enterprise), 3, prefix=url[-4:])
         assert cost(url) == before <= 18
+
+
+def test_q16_two_who_carry_it_out_at_once_archive_the_list_once(committed_db):
+    """Whoever comes later finds the contacts archived, or nobody left to archive; the same places come back once."""
+    enterprise = factories.enterprise()
+    with tenant(enterprise.pk):
+        ids = crowd.contacts(factories.super_admin(enterprise), 12)
+
+    def one(leave):
+        try:
+            with tenant(enterprise.pk):
+                run = carry_out(factories.super_admin(enterprise), count=5, leave=leave)
+        except Conflict as refusal:
+            assert refusal.code == "carried_out"
+            return 0
+        return execute_run(enterprise.pk, run.pk).result["freed"]
+
+    assert sum(in_parallel([lambda: one(7)] * 3)) == 5
+    assert one(7) == 0
+    assert consistent(enterprise) == 7
+    with tenant(enterprise.pk):
+        archived = set(Contact.objects.filter(status="archived").values_list("pk", flat=True))
+    assert archived == set(sorted(ids)[:5])
+    assert one(None) == 5, "without saying how many are to be left, the next five go"

@@ -45,6 +45,16 @@ def test_buying_asks_in_numbers_and_is_refused_twice(scale: Page, product) -> No
     expect(scale.locator("[data-dialog='#buy-upgrade-5000']")).to_have_count(0)
 
 
+def test_the_plan_and_the_forecast_are_drawn(scale: Page, product) -> None:
+    expect(scale.locator("#plan-cards .tier").first).to_be_visible()  # fetched by the overview
+    scale.goto(f"/e/{product.data['code']}/scale/plan/?basis=today")
+    expect(scale.locator("#plan .tier").first).to_be_visible()
+    scale.goto(f"/e/{product.data['code']}/scale/forecast/")
+    expect(scale.locator("[data-chart=outlook-chart] canvas")).to_be_visible()
+    scale.locator(".chart-table summary").first.click()
+    expect(scale.locator(".chart-table table").first).to_be_visible()
+
+
 @pytest.mark.parametrize("path", ["", "packages/", "ledger/", "seats/", "forecast/", "plan/"])
 def test_pages_fit_a_phone(scale: Page, product, path: str) -> None:
     scale.set_viewport_size({"width": 375, "height": 800})
