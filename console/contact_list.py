@@ -6,9 +6,11 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_htmx.http import replace_url
 
 from common import paging
 from common.errors import Invalid
@@ -63,21 +65,22 @@ class ContactList(Page):
             "table": table(listing.rows, columns),
             "filtered": bool(asked.params or errors),
             "errors": errors,
+            "actions": self._actions(),
+            "all_columns": [(column, column in columns) for column in contact_table.COLUMNS if not column.always],
+            "export_url": self._address("exports", "contacts.export"),
+            "import_url": self._address("imports", "contacts.import"),
+            "may_share": self.actor.may("views.share"),
+            "column_names": ".".join(column.name for column in columns),
         }
         if request.htmx:  # type: ignore[attr-defined]
-            return self.render(context, template=f"{self.template}#results", status=400 if errors else 200)
+            response = self.render(context, template=f"{self.template}#results", status=400 if errors else 200)
+            return replace_url(response, _without_empty(request))
         context |= {
             "params": asked.params,
             "chips": chips(self.actor, asked.params, listing.ordering),
-            "may_share": self.actor.may("views.share"),
-            "column_names": ".".join(column.name for column in columns),
             "filters": self._filters(asked.params),
             "more": sum(1 for name in asked.params if name not in ("search", "owner", "status", "grade")),
-            "actions": self._actions(),
-            "all_columns": [(column, column in columns) for column in contact_table.COLUMNS if not column.always],
             "may_add": self.actor.may("contacts.add"),
-            "export_url": self._address("exports", "contacts.export"),
-            "import_url": self._address("imports", "contacts.import"),
         }
         return self.render(context, status=400 if errors else 200)
 
@@ -160,3 +163,9 @@ class ContactList(Page):
 
     def _address(self, page: str, permission: str) -> str | None:
         return navigation.address(page, self.enterprise.code) if self.actor.may(permission) else None
+
+
+def _without_empty(request: HttpRequest) -> str:
+    """The address that says the same: a form sends all of its fields."""
+    given = [(name, value) for name, values in request.GET.lists() for value in values if value]
+    return f"{request.path}?{urlencode(given)}" if given else request.path

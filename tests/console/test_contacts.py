@@ -68,6 +68,17 @@ def test_c11_the_search_box_shows_whom_one_means(admin, at, contact, anna, enter
     assert stranger.get(at("contacts/search/?search=xm")).status_code == 404
 
 
+def test_c11_the_list_filters_while_one_types(admin, at, contact, enterprise):
+    answer = admin.get(at("contacts/?search=wxm&owner=&grade=low"), headers={"HX-Request": "true"})
+    rows = text(answer)
+    assert answer["HX-Replace-Url"] == at("contacts/?search=wxm&grade=low")
+    assert '<div id="results">' in rows and "王小明" in rows and "<html" not in rows
+    # What the bulk bar and "save as a view" would act on is what is shown now.
+    assert 'name="filter" value="search=wxm&amp;owner=&amp;grade=low"' in rows and 'formaction="' in rows
+    assert f'action="{at("contacts/views/")}?search=wxm' in rows
+    assert admin.get(at("contacts/"), headers={"HX-Request": "true"})["HX-Replace-Url"] == at("contacts/")
+
+
 def test_a_view_keeps_filter_order_and_columns_under_a_name(admin, at, contact, enterprise):
     answer = admin.post(
         at("contacts/views/?grade=low&inactive=false&ordering=-spend_365d&page=3"),
