@@ -37,13 +37,13 @@ pages = [
     *cleanup.urlpatterns,
     *follow_ups.urlpatterns,  # before the contacts' tabs
     *contact_views.urlpatterns,
+    *persons.urlpatterns,  # before the contacts' tabs
     *contacts.urlpatterns,
     *groups.urlpatterns,
     *imports.urlpatterns,
     *jobs.urlpatterns,
     *losses.urlpatterns,
     *people.urlpatterns,
-    *persons.urlpatterns,
     *quota.urlpatterns,
     *rehearsal.urlpatterns,
     *quota_forecast.urlpatterns,

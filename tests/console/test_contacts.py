@@ -13,6 +13,7 @@ from contacts.services import groups, tags
 from contacts.services.contacts import archive_contact
 from contacts.services.groups import Person
 from contacts.services.history import record_interaction
+from enterprises.models import AuditEntry
 from quota.models import Account
 from quota.services import refresh_account
 from tests import factories
@@ -77,6 +78,25 @@ def test_c11_the_list_filters_while_one_types(admin, at, contact, enterprise):
     assert 'name="filter" value="search=wxm&amp;owner=&amp;grade=low"' in rows and 'formaction="' in rows
     assert f'action="{at("contacts/views/")}?search=wxm' in rows
     assert admin.get(at("contacts/"), headers={"HX-Request": "true"})["HX-Replace-Url"] == at("contacts/")
+
+
+def test_phones_are_masked_until_somebody_asks_and_a_person_can_be_erased(admin, at, contact, enterprise):
+    with tenant(enterprise.pk):
+        Contact.objects.filter(pk=contact.pk).update(phones=["13800138000"])
+    page = at(f"contacts/{contact.pk}/")
+    for path in (page, at("contacts/?columns=phones")):
+        assert "138****8000" in text(admin.get(path)) and "13800138000" not in text(admin.get(path))
+    shown = text(admin.post(f"{page}phones/", headers={"HX-Request": "true"}))
+    assert shown.strip() == '<dd id="phones">13800138000</dd>'
+    assert "13800138000" in text(admin.get(f"{page}edit/"))
+    with tenant(enterprise.pk):
+        assert AuditEntry.objects.filter(action="contact.phones_shown", subject_id=contact.pk).count() == 2
+    privacy = text(admin.get(f"{page}privacy/"))
+    assert "Erase for good" in privacy and "Make the file" in privacy
+    wrong = admin.post(f"{page}privacy/", {"do": "erase", "confirm": "王小"})
+    assert wrong.status_code == 400 and "exactly as it is written" in text(wrong)
+    for given in ({"do": "export"}, {"do": "erase", "confirm": "王小明"}):
+        assert "/jobs/" in admin.post(f"{page}privacy/", given)["Location"]
 
 
 def test_a_view_keeps_filter_order_and_columns_under_a_name(admin, at, contact, enterprise):
