@@ -229,6 +229,7 @@ class OneMember(Page):
             "member": member,
             "form": form,
             "oneself": member.pk == self.actor.member_id,
+            "hands_over": self.actor.may("contacts.assign") and member.status != Member.Status.DISABLED,
             "entries": list(trail) if sees_trail else None,
             "tokens": list(queries.tokens(self.actor, {"member": str(member.pk)})) if form else [],
         }
