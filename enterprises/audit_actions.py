@@ -50,6 +50,7 @@ ACTIONS: dict[str, Text] = {
     "campaign.added": _("Campaign added"),
     "campaign.deleted": _("Campaign deleted"),
     "platform.recorded": _("Number of WeCom recorded"),
+    "platform.release_asked": _("Members asked to release archived people"),
     "budget.set": _("Team budget set"),
     "budget.removed": _("Team budget removed"),
     "reserve.set": _("Reserve set"),

@@ -27,6 +27,7 @@ JOBS = (
     ("contacts.tag_rules", "04:23", 60),
     ("contacts.warn_silence", "08:41", 30),
     ("quota.verify", "04:37", 60),
+    ("contacts.compare_platform", "04:41", 60),
     ("contacts.sweep_files", "04:53", 60),
     ("contacts.forget", "05:03", 60),
     ("jobs.clean_up", "05:13", 120),

@@ -20,6 +20,7 @@ class ImportKind(Choice):
     CONTACTS = "contacts", _("Contacts")
     PURCHASES = "purchases", _("Purchases")
     INTERACTIONS = "interactions", _("Interactions")
+    SERVED = "served", _("People whom WeCom counts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,25 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
         ),
     ),
 }
+
+COLUMNS[ImportKind.SERVED] = (
+    _ID,
+    _column("name", _("Name"), "姓名 客户姓名 客户名称 名称 昵称 微信昵称 nickname contactname customername"),
+    _column(
+        "member",
+        _("Member"),
+        """
+        成员 成员账号 添加人 跟进人 服务成员 所属成员 员工 企业成员 follower followuser followuserid userid
+        memberid staff owner
+        """,
+    ),
+    _column("group", _("Group chat"), "群 客户群 群名 群名称 所在群 群聊 groupname chatname chat"),
+    _column(
+        "added_at",
+        _("Added at"),
+        "添加时间 添加日期 加入时间 首次添加时间 服务时间 addtime createtime added since",
+    ),
+)
 
 
 def normalise(header: str) -> str:

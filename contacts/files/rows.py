@@ -53,7 +53,17 @@ class InteractionRow(NamedTuple):
     key: str
 
 
-Row = ContactRow | PurchaseRow | InteractionRow
+class ServedRow(NamedTuple):
+    """A row of WeCom's list of served people: a person, by a member or by a group."""
+
+    external_userid: str
+    name: str
+    member: str
+    group: str
+    added_at: datetime | None  # UTC
+
+
+Row = ContactRow | PurchaseRow | InteractionRow | ServedRow
 
 
 class RowParser:
@@ -95,6 +105,13 @@ class RowParser:
                 "member": values.clean,
                 "key": values.key,
             },
+            ImportKind.SERVED: {
+                "external_userid": values.external_userid,
+                "name": values.remark,
+                "member": values.remark,
+                "group": values.remark,
+                "added_at": lambda text: moment(text) if text and not text.isspace() else None,
+            },
         }
         kind = ImportKind(kind)
         self._make: Callable[[list[Any]], Row] = _MAKERS[kind]
@@ -126,4 +143,5 @@ _MAKERS: dict[ImportKind, Callable[[list[Any]], Row]] = {
     ImportKind.CONTACTS: ContactRow._make,
     ImportKind.PURCHASES: PurchaseRow._make,
     ImportKind.INTERACTIONS: _interaction,
+    ImportKind.SERVED: ServedRow._make,
 }

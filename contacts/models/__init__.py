@@ -15,6 +15,7 @@ from contacts.models.contacts import (
     TagGroup,
 )
 from contacts.models.follow_ups import CalendarFeed, FollowUp, FollowUpFile
+from contacts.models.platform import PlatformComparison, PlatformDifference, PlatformEntry
 from contacts.models.search import SearchEntry
 from contacts.models.tag_rules import TagRule
 from contacts.models.views import SavedView
@@ -33,6 +34,9 @@ __all__ = [
     "GroupMember",
     "ImportRefusal",
     "Interaction",
+    "PlatformComparison",
+    "PlatformDifference",
+    "PlatformEntry",
     "Purchase",
     "SavedView",
     "SearchEntry",

@@ -17,12 +17,12 @@ from contacts.services.contacts import add_contact
 from contacts.services.relations import end_follow
 from contacts.services.tags import create_tag_group
 from enterprises.actors import Actor
-from enterprises.models import Department, Member
+from enterprises.models import Member
 from enterprises.services import zone
 from enterprises.services.members import resign_member
-from quota.models import Account, Budget
-from quota.services import buy_package, create_budget, record_platform_served, request_loan, set_reserve
-from scrm.demo import alerts, campaigns, hand_overs, names
+from quota.models import Account
+from quota.services import buy_package, record_platform_served
+from scrm.demo import alerts, campaigns, hand_overs, names, shares
 from scrm.demo.customers import (
     CONTACT_COLUMNS,
     INTERACTION_COLUMNS,
@@ -367,25 +367,12 @@ class Story:
         """What happened in the last days, and the night's work."""
         self.say(f"{NAME}: the last days, grades, silence")
         self._load_history(self.now, self.today - timedelta(weeks=1), self.today)
-        self._share_out()
         campaigns.end(self.stage, now=self.now)
+        shares.divide(self.stage, self.today, tier=self.size.tier, regions=SIZES, leaders=REGIONS)
+        shares.compare(self.stage, self.now, not_released=self.size.not_released_yet)
         self.stage.nightly(self.now, "contacts.grade", "contacts.tag_inactive", "quota.verify", "quota.forecast")
         alerts.end(self.stage, now=self.now)
         hand_overs.end(self.stage, now=self.now)
-
-    def _share_out(self) -> None:
-        """Two weeks ago the regions were given their shares of the scale; the smallest is short already (Q12)."""
-        budgets: dict[str, Budget] = {}
-        with self.stage.scene(self.today - timedelta(days=14)) as actor:
-            for name, share in {"销售中心": 1.0, **SIZES}.items():
-                places = int(self.size.tier * 0.97 * share) // 10 * 10
-                department = Department.objects.get(name=name)
-                budgets[name] = create_budget(actor, department=department, places=places)
-            set_reserve(actor, places=30, departments=[budgets["华东"].department], sources=["会员沙龙"])
-        smallest = min(REGIONS, key=lambda name: SIZES[name])
-        with self.stage.scene(self.today - timedelta(days=1), REGIONS[smallest][0].split()[1]) as leader:
-            asked, lender = budgets[smallest], budgets["华东"]
-            request_loan(leader, borrower=asked, lender=lender, places=20, reason="新店开业，预计新增客户较多")
 
 
 def _season(day: datetime) -> float:

@@ -102,6 +102,11 @@ API = [
     Row("DELETE", "quota/campaigns/{campaign}", "quota.buy", 204),
     # Counts of all teams: for those who see the whole enterprise.
     Row("GET", "quota/history/teams", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
+    Row("GET", "quota/platform/comparison", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
+    Row("POST", "quota/platform/comparison", "quota.buy", 202),
+    Row("GET", "quota/platform/differences", "quota.view", but=dict.fromkeys(set(OURS) - {"admin"}, 403)),
+    Row("GET", "quota/platform/release", "contacts.view"),
+    Row("POST", "quota/platform/release", "quota.buy"),
     Row("GET", "quota/rehearsal", "quota.view"),
     Row("GET", "reply-windows", "contacts.view"),
     Row("GET", "contacts/{contact}/reply", "contacts.view"),

@@ -16,9 +16,12 @@ from common.errors import Refusal
 from common.tenancy import tenant
 from contacts.models import Contact
 from contacts.services.contacts import add_contact, archive_contact, restore_contact
+from contacts.services.relations import change_owner
+from enterprises.models import Department
 from enterprises.services import set_verified, update_policy
+from enterprises.services.members import update_member
 from quota import ledger, queries, services
-from quota.models import Account, LedgerEntry, Package, TierPrice
+from quota.models import Account, Budget, LedgerEntry, Package, TierPrice
 from quota.rules import Action
 from tests import factories
 
@@ -49,6 +52,11 @@ class AccountMachine(RuleBasedStateMachine):
             with tenant(self.enterprise.pk):
                 self.actor = factories.super_admin(self.enterprise)
                 update_policy(self.actor, values={"free_verified": self.free, "free_unverified": UNVERIFIED})
+                self.team = Department.objects.create(name="小组")
+                self.member = factories.member(department=self.team)
+        self.budget: int | None = None
+        self.in_team = True
+        self.owned: set[str] = set()  # whose owner is the member
 
     # --- The oracle -------------------------------------------------------------------------------------------
 
@@ -68,6 +76,15 @@ class AccountMachine(RuleBasedStateMachine):
         if not self.verified:
             return UNVERIFIED
         return max([self.free] + [tier for tier, _start, _end in self.running])
+
+    @property
+    def team_served(self) -> int:
+        """What the budget counts: the member's active contacts, while the member works in the team."""
+        return sum(self.contacts[key] == "active" for key in self.owned) if self.in_team else 0
+
+    @property
+    def team_full(self) -> bool:
+        return self.in_team and self.budget is not None and self.team_served >= self.budget
 
     def expected_purchase(self, kind: str, tier: int) -> tuple[datetime, datetime] | str:
         ends = [end for _tier, _start, end in self.packages if end > self.now]
@@ -150,10 +167,64 @@ class AccountMachine(RuleBasedStateMachine):
     def restore(self, data) -> None:
         key = data.draw(st.sampled_from(self.in_status("archived")))
         expected = "quota_exceeded" if self.served >= self.capacity else None
+        if expected is None and key in self.owned and self.team_full:
+            expected = "budget_exceeded"
         contact = lambda: Contact.objects.get(external_userid=key)
         assert self.do(lambda: restore_contact(self.actor, contact=contact())) == expected
         if expected is None:
             self.note(key, "active", +1, "restored")
+
+    @rule()
+    def add_to_the_team(self) -> None:
+        """Q12: both must have room; the scale is asked first."""
+        key = f"team{len(self.contacts)}"
+        expected = "quota_exceeded" if self.served >= self.capacity else "budget_exceeded" if self.team_full else None
+        added = lambda: add_contact(self.actor, external_userid=key, name=key, follower=self.member)
+        assert self.do(added) == expected
+        if expected is None:
+            self.owned.add(key)
+            self.note(key, "active", +1, "added")
+
+    @rule(places=st.integers(0, 15))
+    def set_the_budget(self, places: int) -> None:
+        """Never more than the scale, except that what is too much already may shrink."""
+
+        def work() -> None:
+            if self.budget is None:
+                services.create_budget(self.actor, department=self.team, places=places)
+            else:
+                services.resize_budget(self.actor, budget=Budget.objects.get(), places=places)
+
+        too_large = places > (self.budget or 0) and places > self.capacity
+        assert self.do(work) == ("budget_too_large" if too_large else None)
+        if not too_large:
+            self.budget = places
+
+    @precondition(lambda self: self.budget is not None)
+    @rule()
+    def remove_the_budget(self) -> None:
+        assert self.do(lambda: services.remove_budget(self.actor, budget=Budget.objects.get())) is None
+        self.budget = None
+
+    @rule()
+    def the_member_leaves_the_team_or_comes_back(self) -> None:
+        department = None if self.in_team else self.team
+        work = lambda: update_member(self.actor, member=self.member, changes={"department": department})
+        assert self.do(work) is None
+        self.in_team = not self.in_team
+
+    @precondition(lambda self: self.contacts)
+    @rule(data=st.data())
+    def another_owner(self, data) -> None:
+        """The place moves from or to the team; a full team refuses it, if it takes a place at all."""
+        key = data.draw(st.sampled_from(sorted(self.contacts)))
+        to_team = key not in self.owned
+        owner = self.member if to_team else self.actor.member
+        refused = to_team and self.contacts[key] == "active" and self.team_full
+        work = lambda: change_owner(self.actor, contact=Contact.objects.get(external_userid=key), owner=owner)
+        assert self.do(work) == ("budget_exceeded" if refused else None)
+        if not refused:
+            self.owned ^= {key}
 
     @rule(wanted=st.integers(1, 4))
     def import_as_many_as_fit(self, wanted: int) -> None:
@@ -164,7 +235,9 @@ class AccountMachine(RuleBasedStateMachine):
         fits = max(0, min(wanted, self.capacity - self.served))
 
         def work() -> None:
-            granted = services.reserve_up_to(self.actor, wanted, claimants=list).count
+            granted = services.reserve_up_to(
+                self.actor, wanted, claimants=lambda: [services.Claimant(None)] * wanted
+            ).count
             assert granted == fits
             self.make(keys[:granted])
             services.write_ledger_from(
@@ -258,6 +331,9 @@ class AccountMachine(RuleBasedStateMachine):
                 "contacts": self.served,
                 "ok": True,
             }
+            assert dict(Budget.objects.values_list("places", "served")) == (
+                {} if self.budget is None else {self.budget: self.team_served}
+            )
             written = LedgerEntry.objects.order_by("number").values_list("delta", "served_after", "reason")
             assert list(written) == self.ledger
             account = Account.objects.get()
@@ -266,7 +342,7 @@ class AccountMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_q3_q5_q6_q7_q10_q11_q14_the_account_is_what_a_slow_count_says():
+def test_q3_q5_q6_q7_q10_q11_q12_q14_the_account_is_what_a_slow_count_says():
     TierPrice.objects.all().delete()
     TierPrice.objects.bulk_create(
         TierPrice(tier=tier, price=tier * 100, effective_from=datetime(2010, 1, 1, tzinfo=UTC)) for tier in TIERS

@@ -21,6 +21,7 @@ from contacts.files.readers import Table, open_table
 from enterprises.actors import Actor
 from jobs import services as jobs
 from jobs.models import JobRun
+from quota.ledger import require_whole_enterprise
 
 JOB = "contacts.import"
 PREVIEW_ROWS = 5
@@ -106,7 +107,7 @@ def start_import(
     missing. A dry run reports what would happen.
     """
     actor.require("contacts.import")
-    _check_kind(kind)
+    _check_kind(actor, kind)
     with upload.open() as table:
         columns = resolve(table.header, kind, mapping)
     return jobs.enqueue(
@@ -116,7 +117,8 @@ def start_import(
         input=upload.input,
         params={
             "kind": ImportKind(kind).value,
-            "on_full": OnFull(on_full).value,
+            # A list is taken as a whole: what is not in it any more leaves.
+            "on_full": (OnFull.REFUSE if kind == ImportKind.SERVED else OnFull(on_full)).value,
             "columns": columns,
             "dry_run": dry_run,
             "filename": upload.filename,
@@ -147,7 +149,7 @@ class Preview:
 def preview(actor: Actor, *, upload: Upload, kind: str) -> Preview:
     """What the page shows that asks "is this right?": the guess, and some rows."""
     actor.require("contacts.import")
-    _check_kind(kind)
+    _check_kind(actor, kind)
     with upload.open() as table:
         first = next(islice(table.batches(PREVIEW_ROWS), 1), None)
         found = {name: table.header[index] for name, index in guess(table.header, kind).items()}
@@ -157,9 +159,11 @@ def preview(actor: Actor, *, upload: Upload, kind: str) -> Preview:
         )
 
 
-def _check_kind(kind: str) -> None:
+def _check_kind(actor: Actor, kind: str) -> None:
     if kind not in set(ImportKind):
-        raise Invalid({"kind": [_("Choose contacts, purchases or interactions.")]})
+        raise Invalid({"kind": [_("Choose one of the offered values.")]})
+    if kind == ImportKind.SERVED:
+        require_whole_enterprise(actor, "quota.buy")
 
 
 def _salt(actor: Actor) -> str:

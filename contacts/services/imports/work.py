@@ -21,6 +21,7 @@ from contacts.models import ImportRefusal
 from contacts.services.imports.contacts import ContactLoader
 from contacts.services.imports.interactions import InteractionLoader
 from contacts.services.imports.purchases import PurchaseLoader
+from contacts.services.imports.served import ServedLoader
 from contacts.services.imports.staging import Loader
 from contacts.services.imports.start import OnFull
 from enterprises import audit
@@ -32,6 +33,7 @@ LOADERS: dict[str, type[Loader]] = {
     ImportKind.CONTACTS: ContactLoader,
     ImportKind.PURCHASES: PurchaseLoader,
     ImportKind.INTERACTIONS: InteractionLoader,
+    ImportKind.SERVED: ServedLoader,
 }
 
 
