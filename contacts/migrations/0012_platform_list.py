@@ -10,7 +10,7 @@ from common.postgres.operations import TenantTable
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("contacts", "0010_inbound_index"),
+        ("contacts", "0011_losses"),
     ]
 
     operations = [
