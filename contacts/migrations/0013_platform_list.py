@@ -10,7 +10,7 @@ from common.postgres.operations import TenantTable
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("contacts", "0011_losses"),
+        ("contacts", "0012_clean_ups"),
     ]
 
     operations = [
