@@ -13,7 +13,7 @@ from enterprises.models import Enterprise, Member
 from jobs.models import Delivery, JobRun
 from quota.models import Loan
 from quota.rules import AlertKind, PackageKind, State
-from upstream.models import Partner
+from upstream.models import Invitee, Partner
 
 FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
     "status": (Status, {"active": "green", "archived": "secondary", "lost": "red"}),
@@ -56,6 +56,10 @@ FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
             "withdrawn": "secondary",
             "returned": "secondary",
         },
+    ),
+    "invitee": (
+        Invitee.State,
+        {"sent": "blue", "opened": "cyan", "answered": "orange", "joined": "green", "declined": "red"},
     ),
     "partner": (Partner.Kind, {"brand": "purple", "media": "blue", "buyer": "green", "creator": "pink"}),
     "package": (PackageKind, {"purchase": "blue", "renewal": "cyan", "upgrade": "purple"}),

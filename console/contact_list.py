@@ -149,6 +149,9 @@ class ContactList(Page):
     def _actions(self) -> list[BulkAction]:
         exports = self._address("exports", "contacts.export")
         export = [BulkAction(gettext_lazy("Export"), exports, icon="download")] if exports else []
+        invite = self._address("invitation-customers", "spaces.invite")
+        if invite:
+            export.append(BulkAction(gettext_lazy("Invite into a space"), invite, icon="affiliate"))
         return export + [
             BulkAction(
                 action.label,

@@ -26,6 +26,7 @@ from console import (
     radar,
     rehearsal,
     settings,
+    space_joining,
     spaces,
     team_board,
     transfers,
@@ -64,6 +65,7 @@ urlpatterns = [
     path("language/", account.language, name="language"),
     path("theme/", account.theme, name="theme"),
     *joining.urlpatterns,
+    *space_joining.urlpatterns,
     *calendar.urlpatterns,
     path("e/<slug:code>/", include(pages)),
 ]

@@ -44,6 +44,7 @@ PERMISSIONS: dict[str, Permission] = {
         Permission("quota.ledger", _("See the ledger"), _QUOTA),
         Permission("quota.budgets", _("Set team budgets and the reserve"), _QUOTA),
         Permission("spaces.view", _("See the spaces that one is in"), _SPACES),
+        Permission("spaces.invite", _("Invite customers and others into spaces"), _SPACES),
         Permission("spaces.edit", _("Edit partners and their people"), _SPACES),
         Permission("spaces.manage", _("Manage spaces, subgroups, members and rules"), _SPACES),
         Permission("team.view", _("See the team board"), _SETTINGS),
@@ -76,6 +77,7 @@ STAFF = (
     "members.view",
     "quota.view",
     "spaces.view",
+    "spaces.invite",
 )
 
 SUPER_ADMIN_ROLE = "super_admin"

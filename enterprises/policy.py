@@ -203,6 +203,14 @@ class Policy(ContactCare, frozen=True, extra="forbid", validate_default=True):
             _("When a series is so full, its next space is opened."),
         ),
     ] = 90
+    space_invitation_days: Annotated[
+        Days,
+        Text(Group.SPACES, _("Invitations into spaces (days)"), _("How long a new link or QR code works.")),
+    ] = 30
+    invitation_reminder_days: Annotated[
+        Days,
+        Text(Group.SPACES, _("Remind after (days)"), _("When inviters hear of customers who have not answered.")),
+    ] = 3
     import_partners: Annotated[
         Count, Text(Group.SPACES, _("Partners in a file"), _("How many partners one import may contain."))
     ] = 1000

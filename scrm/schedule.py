@@ -30,6 +30,7 @@ JOBS = (
     ("contacts.compare_platform", "04:41", 60),
     ("contacts.sweep_files", "04:53", 60),
     ("contacts.forget", "05:03", 60),
+    ("upstream.expire_invitations", "08:31", 60),
     ("jobs.clean_up", "05:13", 120),
 )
 

@@ -7,9 +7,10 @@ class UpstreamConfig(AppConfig):
     def ready(self) -> None:
         from contacts.services.bulk.removal import BELONGINGS
         from enterprises import audit
-        from upstream.models import Partner, PartnerContact, Space
+        from upstream.models import Invitation, Partner, PartnerContact, Space
 
         audit.guard("space", lambda actor: Space.objects.visible_to(actor))
         audit.guard("partner", lambda actor: Partner.objects.visible_to(actor))
         audit.guard("partnercontact", lambda actor: PartnerContact.objects.visible_to(actor))
-        BELONGINGS.append("upstream_customerlink")
+        audit.guard("invitation", lambda actor: Invitation.objects.visible_to(actor))
+        BELONGINGS.extend(("upstream_customerlink", "upstream_invitee"))

@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
 
+from common import clock
 from common.tenancy import TenantQuerySet
+from contacts.models import Contact
 from enterprises.models import Role
 from upstream.rules import names
 
@@ -80,3 +82,38 @@ class PartnerContactQuerySet(TenantQuerySet):
             return self
         found = Q(name__prefix=names.tidy(text)) | Q(pinyin__prefix=wanted) | Q(initials__prefix=wanted)
         return self.filter(person_id__in=Person.objects.filter(found | Q(phone=names.phone(text) or "-")).values("id"))
+
+
+class InvitationQuerySet(TenantQuerySet):
+    """Adds `visible_to` and `working`."""
+
+    def visible_to(self, actor: "Actor") -> Self:
+        """Invitations into spaces that exist for the actor: all of them for who manages, else one's own."""
+        from upstream.models import Space
+
+        if sees_all(actor):
+            return self
+        spaces = Space.objects.visible_to(actor)
+        into = Q(space__in=spaces.values("id")) | Q(series__in=spaces.exclude(series=None).values("series"))
+        found = self.filter(into)
+        return found if actor.may("spaces.manage") else found.filter(created_by_id=actor.member_id)
+
+    def working(self) -> Self:
+        """Those by which somebody can still come in."""
+        room = Q(max_uses=None) | Q(uses__lt=F("max_uses"))
+        return self.filter(room, revoked_at=None, expires_at__gt=clock.now())
+
+
+class InviteeQuerySet(TenantQuerySet):
+    """Adds `visible_to`."""
+
+    def visible_to(self, actor: "Actor") -> Self:
+        """Invited customers whom the actor sees: all of their invitations, else those they invite themselves."""
+        from upstream.models import Invitation
+
+        if sees_all(actor):
+            return self
+        found = self.filter(contact_id__in=Contact.objects.visible_to(actor).values("id"))
+        if actor.may("spaces.manage"):
+            return found.filter(invitation__in=Invitation.objects.visible_to(actor).values("id"))
+        return found.filter(inviter_id=actor.member_id)

@@ -1,5 +1,5 @@
 """Upstream and downstream: spaces, partners and their people, who sees whom."""
 
-from console.spaces import access, partners, spaces
+from console.spaces import access, invitations, partners, spaces
 
-urlpatterns = [*spaces.urlpatterns, *partners.urlpatterns, *access.urlpatterns]
+urlpatterns = [*spaces.urlpatterns, *partners.urlpatterns, *access.urlpatterns, *invitations.urlpatterns]

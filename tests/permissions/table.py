@@ -31,6 +31,7 @@ SEEN_BY = {
     **dict.fromkeys(("duplicate", "settled_duplicate"), frozenset({"follower", "owner", "graded_in", "admin"})),
     **dict.fromkeys(("transfer", "stopped", "inheritance_rule"), frozenset({"graded_in", "admin"})),
     "empty_space": frozenset({"admin"}),
+    **dict.fromkeys(("link", "personal", "application"), frozenset({"graded_in", "admin"})),
     **dict.fromkeys(
         ("space", "subgroup", "empty_subgroup", "partner", "other_partner", "seat", "rule", "space_member"),
         frozenset({"follower", "graded_in", "admin"}),

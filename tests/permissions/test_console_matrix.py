@@ -38,6 +38,9 @@ GLOBAL = {
     "signup/": 200,
     "signup/{}/": 404,
     "join/{}/": 404,
+    "space/{}/{}/": 404,
+    "space/{}/{}/qr.svg": 404,
+    "space/{}/{}/qr.png": 404,
     "calendar/{}/{}.ics": 404,
     "api/docs": 200,
 }

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from contacts.services.bulk.selection import Selection
 from enterprises.actors import Actor
+from tests import factories
+from upstream.models import Application
+from upstream.services import invitations, partners, spaces, subgroups
 from upstream.services import members as space_members
-from upstream.services import partners, spaces, subgroups
 from upstream.services import people as partner_people
 
 
@@ -20,7 +23,17 @@ def structure(admin: Actor, people: dict[str, Any], contact: Any) -> dict[str, A
     seat = partner_people.add_person(admin, partner=partner, name="李雷", phone="13800000000", contact=contact)
     rule = space_members.create_rule(admin, space=space, name="规则", members=inside, partners=[partner, other])
     spare = spaces.create_space(admin, name=f"空空间 {admin.enterprise.name}")
+    link = invitations.create_link(admin, space=space)
+    selection = Selection.of(admin, ids=[factories.contact(admin).pk])
+    personal, _number = invitations.invite_customers(admin, space=space, selection=selection)
+    told = invitations.create_link(admin, space=space)
+    form = {"company": "某公司", "name": "某人", "phone": "13700000000", "invitation": told}
+    application = Application.objects.create(**form)
     return {
+        "link": link.pk,
+        "personal": personal.pk,
+        "invitee": personal.invitees.get().pk,
+        "application": application.pk,
         "space": space.pk,
         "empty_space": spare.pk,
         "subgroup": group.pk,

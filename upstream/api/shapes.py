@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from common.rest import Body
 from contacts.api.shapes import PAGING, NamedShape, page_of
-from upstream.models import Partner
+from upstream.models import Application, Invitation, Invitee, Partner
 from upstream.rules.visibility import Reason
 
 __all__ = ["PAGING", "NamedShape", "page_of"]
@@ -252,3 +252,99 @@ PartnerPage = page_of(PartnerShape)
 PeoplePage = page_of(SeatShape)
 SpaceMemberPage = page_of(SpaceMemberShape)
 CorrespondencePage = page_of(CorrespondenceShape)
+
+
+class InvitationShape(serializers.Serializer):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(Invitation.Kind.choices)
+    space = NamedShape(allow_null=True)
+    series = NamedShape(allow_null=True)
+    subgroup = NamedShape(allow_null=True)
+    source = serializers.CharField()
+    approval = serializers.BooleanField()
+    url = serializers.URLField(allow_null=True, help_text="The link; null for personal ones, each has its own.")
+    qr_svg = serializers.URLField(allow_null=True, help_text="Its QR code; may be embedded in other pages.")
+    qr_png = serializers.URLField(allow_null=True)
+    works = serializers.BooleanField(help_text="Can somebody still come in by it?")
+    uses = serializers.IntegerField()
+    max_uses = serializers.IntegerField(allow_null=True)
+    opens = serializers.IntegerField()
+    expires_at = serializers.DateTimeField()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class NewInvitation(Body):
+    space = serializers.UUIDField(required=False)
+    series = serializers.UUIDField(required=False, help_text="Whoever comes in is put into the space with room.")
+    subgroup = serializers.UUIDField(required=False, help_text="Of the space.")
+    source = serializers.CharField(max_length=32, required=False, allow_blank=True)
+    approval = serializers.BooleanField(required=False)
+    days = serializers.IntegerField(min_value=1, max_value=365, required=False)
+    max_uses = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False, allow_null=True)
+
+
+class NewSpaceInvitation(NewInvitation):
+    space = None
+    series = None
+
+
+class CustomersInvitation(Body):
+    space = serializers.UUIDField(required=False)
+    series = serializers.UUIDField(required=False)
+    subgroup = serializers.UUIDField(required=False)
+    source = serializers.CharField(max_length=32, required=False, allow_blank=True)
+    approval = serializers.BooleanField(required=False)
+    days = serializers.IntegerField(min_value=1, max_value=365, required=False)
+    ids = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=10000, help_text="Contacts.")
+    filter = serializers.DictField(required=False, help_text="As for GET contacts.")
+    dry_run = serializers.BooleanField(required=False, help_text="Only say how many, and why not the others.")
+
+
+class CustomersShape(serializers.Serializer):
+    invitation = serializers.UUIDField(allow_null=True)
+    invited = serializers.IntegerField()
+    left_out = serializers.DictField(child=serializers.IntegerField(), help_text="lost, joined, invited: how many.")
+
+
+class InviteeShape(serializers.Serializer):
+    id = serializers.UUIDField()
+    contact = NamedShape()
+    inviter = NamedShape(allow_null=True)
+    state = serializers.ChoiceField(Invitee.State.choices)
+    url = serializers.URLField()
+    sent_at = serializers.DateTimeField(allow_null=True)
+    opened_at = serializers.DateTimeField(allow_null=True)
+    answered_at = serializers.DateTimeField(allow_null=True)
+    reminded_at = serializers.DateTimeField(allow_null=True)
+
+
+class SentBody(Body):
+    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=1000, help_text="Invitees.")
+
+
+class InviteeNumberShape(serializers.Serializer):
+    number = serializers.IntegerField()
+
+
+class ApplicationShape(serializers.Serializer):
+    id = serializers.UUIDField()
+    invitation = serializers.UUIDField()
+    company = serializers.CharField()
+    name = serializers.CharField()
+    phone = serializers.CharField()
+    title = serializers.CharField()
+    state = serializers.ChoiceField(Application.State.choices)
+    reason = serializers.ChoiceField([("", ""), *Application.Reason.choices])
+    partner = serializers.UUIDField(allow_null=True, help_text="Which it became part of, or probably is.")
+    created_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+
+
+class ApprovalBody(Body):
+    partner = serializers.UUIDField(required=False, help_text="Left out: by the company's name, or a new partner.")
+
+
+InvitationPage = page_of(InvitationShape)
+InviteePage = page_of(InviteeShape)
+ApplicationPage = page_of(ApplicationShape)

@@ -1,12 +1,16 @@
 """The tables of upstream and downstream, a module per noun."""
 
 from upstream.models.access import CorrespondenceRule, RuleEnd, SpaceMember, SubgroupMember
+from upstream.models.joining import Application, Invitation, Invitee
 from upstream.models.people import CustomerLink, PartnerContact, Person
 from upstream.models.structure import Partner, PartnerPlace, Series, Space, SpaceAccount, SpaceName, Subgroup
 
 __all__ = [
+    "Application",
     "CorrespondenceRule",
     "CustomerLink",
+    "Invitation",
+    "Invitee",
     "Partner",
     "PartnerContact",
     "PartnerPlace",

@@ -15,7 +15,19 @@ from common.tenancy import current_enterprise_id
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.services import policy
-from upstream.models import CorrespondenceRule, RuleEnd, Series, Space, SpaceMember, SpaceName, Subgroup, SubgroupMember
+from upstream.models import (
+    Application,
+    CorrespondenceRule,
+    Invitation,
+    Invitee,
+    RuleEnd,
+    Series,
+    Space,
+    SpaceMember,
+    SpaceName,
+    Subgroup,
+    SubgroupMember,
+)
 from upstream.rules import names
 from upstream.services import limits
 
@@ -86,6 +98,9 @@ def delete_space(actor: Actor, *, space: Space) -> None:
     space = Space.objects.select_for_update(no_key=False).get(pk=space.pk)
     if space.partner_count:
         raise Conflict(_("Move or remove its partners first."), code="space_in_use", partners=space.partner_count)
+    Invitee.objects.filter(invitation__space=space).delete()
+    Application.objects.filter(invitation__space=space).delete()
+    Invitation.objects.filter(space=space).delete()
     RuleEnd.objects.filter(rule__space=space).delete()
     CorrespondenceRule.objects.filter(space=space).delete()
     SubgroupMember.objects.filter(seat__space=space).delete()

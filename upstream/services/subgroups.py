@@ -10,7 +10,7 @@ from common.errors import Conflict, Invalid
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.services import policy
-from upstream.models import PartnerPlace, RuleEnd, Space, Subgroup, SubgroupMember
+from upstream.models import Invitation, PartnerPlace, RuleEnd, Space, Subgroup, SubgroupMember
 from upstream.rules import names
 
 
@@ -67,6 +67,9 @@ def delete_subgroup(actor: Actor, *, subgroup: Subgroup) -> None:
         raise Conflict(_("Move or delete the subgroups below it first."), code="subgroup_in_use")
     if SubgroupMember.objects.filter(subgroup=subgroup).exists() or RuleEnd.objects.filter(subgroup=subgroup).exists():
         raise Conflict(_("Members or correspondence rules depend on it; change those first."), code="subgroup_in_use")
+    if Invitation.objects.working().filter(subgroup=subgroup).exists():
+        raise Conflict(_("An invitation leads there; revoke it first."), code="subgroup_in_use")
+    Invitation.objects.filter(subgroup=subgroup).update(subgroup=None)
     PartnerPlace.objects.filter(subgroup=subgroup).delete()
     pk, label = subgroup.pk, subgroup.name
     try:

@@ -1,0 +1,17 @@
+"""The jobs of this room."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from common import clock
+from jobs.registry import daily, job
+from jobs.runner import JobContext
+from upstream.services import invitations
+
+
+@job("upstream.expire_invitations", label=_("Expire invitations into spaces"), window=daily)
+def expire_invitations(context: JobContext) -> dict[str, Any]:
+    """Result: expired personal links, and customers of whom their inviters were reminded."""
+    with context.step():
+        return invitations.expire(clock.now())
