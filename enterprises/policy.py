@@ -16,12 +16,13 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from enterprises.policy_care import ContactCare
-from enterprises.policy_parts import Count, CustomerKind, Days, Group, Money, Places, PolicyField, Text, unwrap
+from enterprises.policy_parts import CustomerKind, Days, Group, Money, Places, PolicyField, Text, unwrap
+from enterprises.policy_spaces import SpacesPolicy
 
 __all__ = ["CustomerKind", "Group", "Policy", "PolicyField"]
 
 
-class Policy(ContactCare, frozen=True, extra="forbid", validate_default=True):
+class Policy(ContactCare, SpacesPolicy, frozen=True, extra="forbid", validate_default=True):
     """The typed policy record of one enterprise. `Policy()` is the default policy."""
 
     free_unverified: Annotated[
@@ -177,53 +178,6 @@ class Policy(ContactCare, frozen=True, extra="forbid", validate_default=True):
             _("Purchases in the spending window that make a frequent buyer; by default one a quarter."),
         ),
     ] = 4
-    spaces: Annotated[
-        Count,
-        Text(Group.SPACES, _("Spaces"), _("How many spaces the enterprise may have.")),
-    ] = 10
-    space_partners: Annotated[
-        Count, Text(Group.SPACES, _("Partners in a space"), _("How many partners a space holds."))
-    ] = 1000
-    partner_people: Annotated[
-        Count, Text(Group.SPACES, _("People of a partner"), _("How many people a partner may have in a space."))
-    ] = 10_000
-    partner_leaders: Annotated[
-        Count, Text(Group.SPACES, _("Leaders of a partner"), _("How many people of a partner may be its leaders."))
-    ] = 5
-    subgroup_levels: Annotated[
-        Annotated[int, Field(ge=1, le=15)],
-        Text(Group.SPACES, _("Levels of subgroups"), _("How deep the tree of subgroups in a space may be.")),
-    ] = 9
-    series_open_percent: Annotated[
-        int,
-        Field(ge=10, le=100),
-        Text(
-            Group.SPACES,
-            _("Open the next space at (%)"),
-            _("When a series is so full, its next space is opened."),
-        ),
-    ] = 90
-    space_invitation_days: Annotated[
-        Days,
-        Text(Group.SPACES, _("Invitations into spaces (days)"), _("How long a new link or QR code works.")),
-    ] = 30
-    invitation_reminder_days: Annotated[
-        Days,
-        Text(Group.SPACES, _("Remind after (days)"), _("When inviters hear of customers who have not answered.")),
-    ] = 3
-    import_partners: Annotated[
-        Count, Text(Group.SPACES, _("Partners in a file"), _("How many partners one import may contain."))
-    ] = 1000
-    import_partner_people: Annotated[
-        int,
-        Field(ge=1, le=10_000),
-        Text(
-            Group.SPACES, _("People of a partner in a file"), _("How many people of one partner an import may contain.")
-        ),
-    ] = 200
-    import_people: Annotated[
-        Count, Text(Group.SPACES, _("People in a file"), _("How many people one import of partners may contain."))
-    ] = 2000
     undo_days: Annotated[
         int,
         Field(ge=1, le=365),
@@ -378,8 +332,13 @@ class Policy(ContactCare, frozen=True, extra="forbid", validate_default=True):
     @classmethod
     def fields(cls) -> Iterator[PolicyField]:
         """Every setting with its texts and bounds, in the order of the page."""
-        for name, info in cls.model_fields.items():
-            text = next(entry for entry in info.metadata if isinstance(entry, Text))
+        groups = list(Group)
+        texts = {
+            name: next(entry for entry in info.metadata if isinstance(entry, Text))
+            for name, info in cls.model_fields.items()
+        }
+        for name, text in sorted(texts.items(), key=lambda entry: groups.index(entry[1].group)):
+            info = cls.model_fields[name]
             annotation: Any = info.annotation
             metadata = info.metadata
             many = get_origin(annotation) is tuple
