@@ -7,7 +7,13 @@ from django.utils.translation import gettext_lazy as _
 from common import clock
 from jobs.registry import daily, job
 from jobs.runner import JobContext
-from upstream.services import invitations
+from upstream.services import invitations, partner_import
+
+
+@job(partner_import.JOB, label=_("Import partners"), permission="spaces.edit")
+def import_partners(context: JobContext) -> dict[str, Any]:
+    """Partners and their people from a file (U7)."""
+    return partner_import.run(context)
 
 
 @job("upstream.expire_invitations", label=_("Expire invitations into spaces"), window=daily)

@@ -1,5 +1,11 @@
 """Upstream and downstream: spaces, partners and their people, who sees whom."""
 
-from console.spaces import access, invitations, partners, spaces
+from console.spaces import access, imports, invitations, partners, spaces
 
-urlpatterns = [*spaces.urlpatterns, *partners.urlpatterns, *access.urlpatterns, *invitations.urlpatterns]
+urlpatterns = [
+    *spaces.urlpatterns,
+    *partners.urlpatterns,
+    *access.urlpatterns,
+    *invitations.urlpatterns,
+    *imports.urlpatterns,
+]

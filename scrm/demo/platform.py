@@ -19,6 +19,7 @@ from scrm.demo.customers import (
     open_hours,
     purchase_rows,
 )
+from scrm.demo.spaces import open_spaces
 from scrm.demo.stage import Person, Stage
 
 NAME = "启衡工业品平台"
@@ -64,6 +65,7 @@ def play(now: datetime, password: str, say: Callable[[str], None]) -> None:
         stage.load(moment, "contacts", f"客户名单_{day}.csv", CONTACT_COLUMNS, new)
         stage.load(moment, "purchases", f"订单_{day}.csv", PURCHASE_COLUMNS, orders)
         stage.load(moment, "interactions", f"会话记录_{day}.csv", INTERACTION_COLUMNS, talks)
+    open_spaces(stage, random, now)
     stage.nightly(now, "contacts.grade", "contacts.tag_inactive", "quota.verify", "quota.forecast")
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.utils import translation
 from pydantic import ValidationError
 
-from enterprises.policy import Policy
+from enterprises.policy import Group, Policy
 from enterprises.policy_messages import messages
 
 
@@ -143,6 +143,10 @@ def test_each_bad_setting_is_named_with_a_readable_message(overrides, expected):
 def test_fields_describe_every_setting_with_texts_and_bounds():
     fields = {field.name: field for field in Policy.fields()}
     assert sorted(fields) == sorted(Policy.model_fields)
+    groups = list(Group)
+    assert [groups.index(field.group) for field in fields.values()] == sorted(
+        groups.index(field.group) for field in fields.values()
+    )
     assert all(str(field.label) and str(field.help) for field in fields.values())
     window = fields["renewal_window_days"]
     assert (window.type, window.many, window.minimum, window.maximum, window.default) == (

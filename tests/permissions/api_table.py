@@ -324,6 +324,7 @@ API = [
     Row("PATCH", "spaces/{space}/rules/{rule}", "spaces.manage", body={"name": "改名"}),
     Row("DELETE", "spaces/{space}/rules/{rule}", "spaces.manage", 204),
     Row("GET", "spaces/{space}/visibility", "spaces.manage", 400),
+    Row("POST", "spaces/{space}/import", "spaces.edit", 202, file("company,name\n新公司,某人\n"), multipart=True),
     Row("GET", "spaces/{space}/invitations", "spaces.invite"),
     Row("POST", "spaces/{space}/invitations", "spaces.manage", 201, {"source": "展会"}),
     Row("GET", "invitations", "spaces.invite"),

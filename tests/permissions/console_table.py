@@ -242,6 +242,8 @@ CONSOLE = [
     Row("POST", "spaces/{space}/rules/{rule}/delete/", "spaces.manage", SENT),
     Row("GET", "spaces/{space}/partners/new/", "spaces.edit"),
     Row("POST", "spaces/{space}/partners/new/", "spaces.edit", SENT, {"name": "新伙伴", "kind": "other"}),
+    Row("GET", "spaces/{space}/import/", "spaces.edit"),
+    Row("POST", "spaces/{space}/import/", "spaces.edit", SENT),
     Row("GET", "invitations/", "spaces.invite"),
     Row("GET", "invitations/new/", "spaces.manage"),
     Row("POST", "invitations/new/", "spaces.manage", SENT, lambda w: {"space": w.ids["space"], "days": 7}),

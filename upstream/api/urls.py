@@ -1,5 +1,11 @@
 """The routes of upstream under /api/v1/."""
 
-from upstream.api import access, joining, partners, spaces
+from upstream.api import access, files, joining, partners, spaces
 
-urlpatterns = [*spaces.urlpatterns, *partners.urlpatterns, *access.urlpatterns, *joining.urlpatterns]
+urlpatterns = [
+    *spaces.urlpatterns,
+    *partners.urlpatterns,
+    *access.urlpatterns,
+    *joining.urlpatterns,
+    *files.urlpatterns,
+]
