@@ -30,6 +30,7 @@ from console import (
     spaces,
     team_board,
     transfers,
+    workbench,
 )
 
 pages = [
@@ -66,6 +67,7 @@ urlpatterns = [
     path("theme/", account.theme, name="theme"),
     *joining.urlpatterns,
     *space_joining.urlpatterns,
+    *workbench.urlpatterns,
     *calendar.urlpatterns,
     path("e/<slug:code>/", include(pages)),
 ]

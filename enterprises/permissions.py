@@ -45,6 +45,7 @@ PERMISSIONS: dict[str, Permission] = {
         Permission("quota.budgets", _("Set team budgets and the reserve"), _QUOTA),
         Permission("spaces.view", _("See the spaces that one is in"), _SPACES),
         Permission("spaces.invite", _("Invite customers and others into spaces"), _SPACES),
+        Permission("spaces.share", _("Share things with partners and give them their workbench"), _SPACES),
         Permission("spaces.edit", _("Edit partners and their people"), _SPACES),
         Permission("spaces.manage", _("Manage spaces, subgroups, members and rules"), _SPACES),
         Permission("team.view", _("See the team board"), _SETTINGS),

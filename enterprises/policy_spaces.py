@@ -58,3 +58,6 @@ class SpacesPolicy(BaseModel, frozen=True):
     import_people: Annotated[
         Count, Text(Group.SPACES, _("People in a file"), _("How many people one import of partners may contain."))
     ] = 2000
+    workbench_days: Annotated[
+        Days, Text(Group.SPACES, _("Workbench links (days)"), _("How long a partner's personal link works."))
+    ] = 180

@@ -267,6 +267,7 @@ SPECTACULAR_SETTINGS = {
         "ContactStatus": "contacts.rules.Status.choices",
         "PackageKind": "quota.rules.PackageKind.choices",
         "PartnerKind": "upstream.models.Partner.Kind",
+        "ShareKind": "upstream.models.Share.Kind",
         "ScaleState": "quota.rules.State.choices",
     },
     "POSTPROCESSING_HOOKS": [

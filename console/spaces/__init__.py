@@ -1,6 +1,6 @@
 """Upstream and downstream: spaces, partners and their people, who sees whom."""
 
-from console.spaces import access, imports, invitations, partners, spaces
+from console.spaces import access, imports, invitations, partners, shares, spaces
 
 urlpatterns = [
     *spaces.urlpatterns,
@@ -8,4 +8,5 @@ urlpatterns = [
     *access.urlpatterns,
     *invitations.urlpatterns,
     *imports.urlpatterns,
+    *shares.urlpatterns,
 ]

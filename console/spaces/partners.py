@@ -240,7 +240,7 @@ class SeatEdit(FormPage):
         return self.url("partner", pk=self.found.partner_id)
 
     def more(self) -> dict[str, Any]:
-        return {"seat": self.found}
+        return {"seat": self.found, "may_share": self.actor.may("spaces.share")}
 
 
 class SeatRemove(SpacesPage):

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 from common import clock
 from contacts.models import Contact
@@ -10,8 +11,8 @@ from enterprises.actors import Actor
 from enterprises.models import Department, Member
 from scrm.demo import names
 from scrm.demo.stage import Stage
-from upstream.models import Invitee, Partner, Series, Space
-from upstream.services import invitations, joining, members, partners, people, spaces, subgroups
+from upstream.models import Invitee, Partner, Series, Space, Subgroup
+from upstream.services import invitations, joining, members, partners, people, shares, spaces, subgroups
 
 BRANDS = "博森轴承 海拓液压 金锐刀具 新域传感 铁塔标准件 宏远减速机 蓝鲸密封 中岳电缆"
 MEDIA = "工业周刊 机电视界 制造前沿 采购内参 工厂观察 智造日报 五金资讯 供应链评论 设备之家 精工时代"
@@ -40,14 +41,14 @@ def open_spaces(stage: Stage, random: Random, now: datetime) -> None:
             for name in called.split():
                 _partner(actor, random, name, space=space, kind=kind, owner=random.choice(team))
         for number, name in enumerate(MEDIA.split()):
-            where = {"space": second} if number > 6 else {"series": series}
-            _partner(actor, random, name, kind="media", owner=random.choice(team), **where)
+            into: dict[str, Any] = {"space": second} if number > 6 else {"series": series}
+            _partner(actor, random, name, kind="media", owner=random.choice(team), **into)
     with stage.scene(start + timedelta(days=2)) as actor:
         for number in range(24):
             group, region = list(SALES.items())[number % 3]
             name = names.industrial_company(random, random.choice(names.CITIES[region].split()))
             if not Partner.objects.filter(space=buyers, name=name).exists():
-                where = {"space": buyers, "subgroups": [groups[group]], "region": region}
+                where: dict[str, Any] = {"space": buyers, "subgroups": [groups[group]], "region": region}
                 _partner(actor, random, name, kind="buyer", owner=random.choice(team), **where)
         channel = Department.objects.get(name="渠道部")
         members.create_rule(
@@ -55,11 +56,12 @@ def open_spaces(stage: Stage, random: Random, now: datetime) -> None:
         )
         link = invitations.create_link(actor, space=buyers, source="上海工博会", days=200)
         invitations.create_link(actor, series=Series.objects.get(), source="官网", approval=True, days=200)
+        _share(actor, brands, buyers, series, groups["销售一组"])
     _come(stage, random, now, link.code)
     _convert(stage, now, buyers)
 
 
-def _partner(actor: Actor, random: Random, name: str, **details: object) -> None:
+def _partner(actor: Actor, random: Random, name: str, **details: Any) -> None:
     partner = partners.add_partner(actor, name=name, short_name=name[-4:] if len(name) > 8 else "", **details)
     for number in range(random.randint(1, 3)):
         called = names.person(random, 0.4)
@@ -71,6 +73,18 @@ def _partner(actor: Actor, random: Random, name: str, **details: object) -> None
             title=random.choice(TITLES),
             leader=number == 0,
         )
+
+
+def _share(actor: Actor, brands: Space, buyers: Space, series: Series, group: Subgroup) -> None:
+    """What partners find in their workbench."""
+    for kind, title, note, where in (
+        ("document", "2026 年度框架协议", "请在月底前回签", {"space": brands}),
+        ("folder", "产品图与参数", "每周更新", {"space": buyers}),
+        ("link", "华东区特价清单", "仅限本季度", {"space": buyers, "subgroup": group}),
+        ("meeting", "新品线上说明会", "欢迎采编同事参加", {"series": series}),
+    ):
+        target: dict[str, Any] = where
+        shares.create_share(actor, kind=kind, title=title, note=note, url=f"https://qiheng.example/{kind}", **target)
 
 
 def _come(stage: Stage, random: Random, now: datetime, code: str) -> None:

@@ -104,6 +104,7 @@ DOORS = {
     "enterprises/services/enterprise.py": "a new enterprise has no scope before",
     "enterprises/services/invitations.py": "who accepts an invitation belongs nowhere yet",
     "enterprises/admin.py": "an operator verifies or suspends from outside",
+    "upstream/services/workbench.py": "the partner's workbench, by personal link",
     "upstream/services/joining.py": "who comes by a link into a space belongs nowhere yet",
     "enterprises/tasks.py": "mail of an enterprise",
 }

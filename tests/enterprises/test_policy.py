@@ -40,6 +40,7 @@ def test_defaults_are_the_numbers_of_the_domain():
         "dead_tag_days": 180,
         "attachment_mb": 10,
         "attachments": 9,
+        "workbench_days": 180,
         "free_unverified": 100,
         "free_verified": 2000,
         "renewal_window_days": 90,

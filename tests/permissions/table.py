@@ -33,7 +33,7 @@ SEEN_BY = {
     "empty_space": frozenset({"admin"}),
     **dict.fromkeys(("link", "personal", "application"), frozenset({"graded_in", "admin"})),
     **dict.fromkeys(
-        ("space", "subgroup", "empty_subgroup", "partner", "other_partner", "seat", "rule", "space_member"),
+        ("share", "space", "subgroup", "empty_subgroup", "partner", "other_partner", "seat", "rule", "space_member"),
         frozenset({"follower", "graded_in", "admin"}),
     ),
 }

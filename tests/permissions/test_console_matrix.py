@@ -38,6 +38,8 @@ GLOBAL = {
     "signup/": 200,
     "signup/{}/": 404,
     "join/{}/": 404,
+    "workbench/{}/{}/": 404,
+    "workbench/{}/{}/{}/": 404,
     "space/{}/{}/": 404,
     "space/{}/{}/qr.svg": 404,
     "space/{}/{}/qr.png": 404,

@@ -6,7 +6,7 @@ from contacts.services.bulk.selection import Selection
 from enterprises.actors import Actor
 from tests import factories
 from upstream.models import Application
-from upstream.services import invitations, partners, spaces, subgroups
+from upstream.services import invitations, partners, shares, spaces, subgroups
 from upstream.services import members as space_members
 from upstream.services import people as partner_people
 
@@ -29,7 +29,9 @@ def structure(admin: Actor, people: dict[str, Any], contact: Any) -> dict[str, A
     told = invitations.create_link(admin, space=space)
     form = {"company": "某公司", "name": "某人", "phone": "13700000000", "invitation": told}
     application = Application.objects.create(**form)
+    share = shares.create_share(admin, kind="link", title="价目表", url="https://example.com/", space=space)
     return {
+        "share": share.pk,
         "link": link.pk,
         "personal": personal.pk,
         "invitee": personal.invitees.get().pk,

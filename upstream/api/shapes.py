@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from common.rest import Body
 from contacts.api.shapes import PAGING, NamedShape, page_of
-from upstream.models import Application, Invitation, Invitee, Partner
+from upstream.models import Application, Invitation, Invitee, Partner, Share
 from upstream.rules.visibility import Reason
 
 __all__ = ["PAGING", "NamedShape", "page_of"]
@@ -348,3 +348,43 @@ class ApprovalBody(Body):
 InvitationPage = page_of(InvitationShape)
 InviteePage = page_of(InviteeShape)
 ApplicationPage = page_of(ApplicationShape)
+
+
+class SharedItemShape(serializers.Serializer):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(Share.Kind.choices)
+    title = serializers.CharField()
+    note = serializers.CharField()
+    url = serializers.CharField()
+    file_name = serializers.CharField()
+    size = serializers.IntegerField()
+    starts_at = serializers.DateTimeField(allow_null=True)
+    space = NamedShape(allow_null=True)
+    series = NamedShape(allow_null=True)
+    subgroup = NamedShape(allow_null=True)
+    people = serializers.IntegerField(help_text="Who opened it.")
+    opens = serializers.IntegerField(help_text="How often, all together.")
+    created_at = serializers.DateTimeField()
+    withdrawn_at = serializers.DateTimeField(allow_null=True)
+
+
+class NewShare(Body):
+    kind = serializers.ChoiceField(Share.Kind.choices)
+    title = serializers.CharField(max_length=128)
+    note = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    url = serializers.CharField(max_length=2000, required=False, help_text="For all kinds but files.")
+    file = serializers.FileField(required=False, help_text="For the kind file; at most 20 MB.")
+    starts_at = serializers.DateTimeField(required=False, allow_null=True, help_text="Of a meeting.")
+    space = serializers.UUIDField(required=False)
+    series = serializers.UUIDField(required=False)
+    subgroup = serializers.UUIDField(required=False, help_text="Of the space; those below have it as well.")
+
+
+class WorkbenchShape(serializers.Serializer):
+    url = serializers.URLField(
+        help_text="For this person alone: each device is asked for the phone's last four digits."
+    )
+    expires_at = serializers.DateTimeField()
+
+
+SharePage = page_of(SharedItemShape)

@@ -1,6 +1,6 @@
 """The routes of upstream under /api/v1/."""
 
-from upstream.api import access, files, joining, partners, spaces
+from upstream.api import access, files, joining, partners, shares, spaces
 
 urlpatterns = [
     *spaces.urlpatterns,
@@ -8,4 +8,5 @@ urlpatterns = [
     *access.urlpatterns,
     *joining.urlpatterns,
     *files.urlpatterns,
+    *shares.urlpatterns,
 ]

@@ -3,6 +3,7 @@
 from upstream.models.access import CorrespondenceRule, RuleEnd, SpaceMember, SubgroupMember
 from upstream.models.joining import Application, Invitation, Invitee
 from upstream.models.people import CustomerLink, PartnerContact, Person
+from upstream.models.sharing import Share, ShareOpen, WorkbenchLink
 from upstream.models.structure import Partner, PartnerPlace, Series, Space, SpaceAccount, SpaceName, Subgroup
 
 __all__ = [
@@ -17,10 +18,13 @@ __all__ = [
     "Person",
     "RuleEnd",
     "Series",
+    "Share",
+    "ShareOpen",
     "Space",
     "SpaceAccount",
     "SpaceMember",
     "SpaceName",
     "Subgroup",
     "SubgroupMember",
+    "WorkbenchLink",
 ]

@@ -10,7 +10,7 @@ from common.errors import Conflict, Invalid
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.services import policy
-from upstream.models import Invitation, PartnerPlace, RuleEnd, Space, Subgroup, SubgroupMember
+from upstream.models import Invitation, PartnerPlace, RuleEnd, Share, Space, Subgroup, SubgroupMember
 from upstream.rules import names
 
 
@@ -69,7 +69,10 @@ def delete_subgroup(actor: Actor, *, subgroup: Subgroup) -> None:
         raise Conflict(_("Members or correspondence rules depend on it; change those first."), code="subgroup_in_use")
     if Invitation.objects.working().filter(subgroup=subgroup).exists():
         raise Conflict(_("An invitation leads there; revoke it first."), code="subgroup_in_use")
+    if Share.objects.filter(subgroup=subgroup, withdrawn_at=None).exists():
+        raise Conflict(_("Something is shared with it; withdraw that first."), code="subgroup_in_use")
     Invitation.objects.filter(subgroup=subgroup).update(subgroup=None)
+    Share.objects.filter(subgroup=subgroup).update(subgroup=None)
     PartnerPlace.objects.filter(subgroup=subgroup).delete()
     pk, label = subgroup.pk, subgroup.name
     try:

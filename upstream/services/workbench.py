@@ -1,0 +1,156 @@
+"""The partner's workbench: what a person of a partner sees by their personal link, without an account (U11, U6).
+
+The link alone opens nothing: each device is asked once for the last four digits of the person's phone number, so a link
+that was passed on is of no use. A new link ends the ones before; links expire and can be revoked.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from hmac import compare_digest
+from typing import Any
+from uuid import UUID
+
+from django.core import signing
+from django.utils.translation import gettext_lazy as _
+
+from common import clock, throttle
+from common.errors import Conflict, Forbidden, NotFound
+from common.tenancy import tenant
+from enterprises import audit
+from enterprises.access import enterprise_id_of
+from enterprises.actors import Actor
+from enterprises.models import Enterprise
+from enterprises.services import policy
+from upstream import queries
+from upstream.models import PartnerContact, Share, WorkbenchLink
+from upstream.rules.visibility import decide
+from upstream.services import shares
+
+_SALT = "upstream.workbench"
+_TRIES, _HOUR = 5, 3600
+DIGITS = 4
+
+
+def issue_link(actor: Actor, *, seat: PartnerContact) -> WorkbenchLink:
+    """A new personal link for somebody; the ones before stop working. Raises Conflict `phone_missing`."""
+    actor.require("spaces.share")
+    if len(seat.person.phone) < DIGITS:
+        raise Conflict(
+            _("Enter the person's phone number first: its last digits protect the link."), code="phone_missing"
+        )
+    _end_links(seat)
+    until = clock.now() + timedelta(days=policy().workbench_days)
+    link = WorkbenchLink.objects.create(person=seat.person, expires_at=until)
+    audit.record(actor, "workbench.issued", seat, after={"until": until.isoformat()})
+    return link
+
+
+def revoke_links(actor: Actor, *, seat: PartnerContact) -> None:
+    """End the person's links at once."""
+    actor.require("spaces.share")
+    if _end_links(seat):
+        audit.record(actor, "workbench.revoked", seat)
+
+
+def _end_links(seat: PartnerContact) -> int:
+    return WorkbenchLink.objects.filter(person=seat.person_id, revoked_at=None).update(revoked_at=clock.now())
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the page shows: one of the spaces that the person is in, and nothing of any other partner."""
+
+    enterprise: Enterprise
+    seat: PartnerContact
+    seats: list[PartnerContact]
+    shares: list[Share]
+    ours: list[tuple[str, Any]]
+    colleagues: list[PartnerContact]
+    others: list[str]
+
+
+def unlock(firm: str, code: str, *, digits: str) -> str:
+    """The proof that a device keeps, for the right digits. Raises Forbidden, TooOften, NotFound."""
+    with _door(firm, code) as (enterprise, link):
+        throttle.consume("workbench", f"{enterprise.pk}:{link.pk}", limit=_TRIES, seconds=_HOUR)
+        if not compare_digest(digits.strip().encode(), link.person.phone[-DIGITS:].encode()):
+            raise Forbidden(_("These are not the last four digits."), code="wrong_digits")
+        return signing.dumps(str(link.pk), salt=_SALT)
+
+
+def bench(firm: str, code: str, *, proof: str, space: UUID | None = None) -> Bench:
+    """The workbench. Raises NotFound for a link that does not work, Forbidden `locked` without the device's proof."""
+    with _opened(firm, code, proof) as (enterprise, link):
+        seats = list(
+            PartnerContact.objects.filter(person=link.person_id)
+            .select_related("space", "partner__space", "person")
+            .order_by("joined_at", "id")
+        )
+        seat = next((one for one in seats if one.space_id == space), None if space else seats[0] if seats else None)
+        if seat is None:
+            raise _gone()
+        WorkbenchLink.objects.filter(pk=link.pk, opened_at=None).update(opened_at=clock.now())
+        known = queries.world(seat.space)
+        me = known.partners[seat.partner_id]
+        members = queries.members(seat.space).order_by("member__name", "id")
+        ours = [
+            (one.member.name, one.member.department)
+            for one in members
+            if one.member.is_active and decide(known, me, known.members[one.member_id]).visible
+        ]
+        colleagues = PartnerContact.objects.filter(partner=seat.partner_id).exclude(pk=seat.pk).select_related("person")
+        open_to = [pk for pk, other in known.partners.items() if pk != me.partner and decide(known, me, other).visible]
+        others = seat.space.partners.filter(pk__in=open_to).order_by("name", "id").values_list("name", flat=True)
+        return Bench(
+            enterprise=enterprise,
+            seat=seat,
+            seats=seats,
+            shares=list(shares.shared_with(seat.partner)[:200]),
+            ours=ours,
+            colleagues=list(colleagues.order_by("joined_at", "id")[:200]),
+            others=list(others[:200]),
+        )
+
+
+def open_share(firm: str, code: str, *, proof: str, share: UUID) -> Share:
+    """A share that one of the person's partners has; counts that it was opened. Raises NotFound for all others."""
+    with _opened(firm, code, proof) as (_enterprise, link):
+        for seat in PartnerContact.objects.filter(person=link.person_id).select_related("partner__space"):
+            found = shares.shared_with(seat.partner).filter(pk=share).first()
+            if found is not None:
+                shares.count_open(found, link.person)
+                return found
+        raise _gone()
+
+
+@contextmanager
+def _opened(firm: str, code: str, proof: str) -> Iterator[tuple[Enterprise, WorkbenchLink]]:
+    with _door(firm, code) as (enterprise, link):
+        try:
+            proved = signing.loads(proof, salt=_SALT) == str(link.pk)
+        except signing.BadSignature:
+            proved = False
+        if not proved:
+            raise Forbidden(_("Enter the last four digits of your phone number."), code="locked")
+        yield enterprise, link
+
+
+@contextmanager
+def _door(firm: str, code: str) -> Iterator[tuple[Enterprise, WorkbenchLink]]:
+    """The enterprise opened for a link that works; one answer for all that do not."""
+    enterprise_id = enterprise_id_of(firm)
+    if enterprise_id is None:
+        raise _gone()
+    with tenant(enterprise_id):
+        enterprise = Enterprise.objects.filter(pk=enterprise_id, status=Enterprise.Status.ACTIVE).first()
+        works = WorkbenchLink.objects.filter(code=code, revoked_at=None, expires_at__gt=clock.now())
+        link = works.select_related("person").first()
+        if enterprise is None or link is None:
+            raise _gone()
+        yield enterprise, link
+
+
+def _gone() -> NotFound:
+    return NotFound(_("This link does not work any more. Please ask your contact for a new one."), code="link_invalid")
