@@ -16,7 +16,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from enterprises.policy_care import ContactCare
-from enterprises.policy_parts import CustomerKind, Days, Group, Money, Places, PolicyField, Text, unwrap
+from enterprises.policy_parts import Count, CustomerKind, Days, Group, Money, Places, PolicyField, Text, unwrap
 from enterprises.policy_spaces import SpacesPolicy
 
 __all__ = ["CustomerKind", "Group", "Policy", "PolicyField"]

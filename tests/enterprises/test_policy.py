@@ -68,6 +68,9 @@ def test_defaults_are_the_numbers_of_the_domain():
         "transfer_days": 90,
         "taker_limit": 5000,
         "pool_warn_days": 3,
+        "answer_minutes": 30,
+        "answer_hours": 24,
+        "radar_days": 90,
         "invitation_days": 7,
         "token_days": 365,
     }
