@@ -74,3 +74,15 @@ def test_a_view_is_saved_and_found_again(login, page: Page) -> None:
     expect(page.locator("#f-status")).to_have_value("active")
     page.locator(".views form button").click()
     expect(page.locator(".view")).to_have_count(1)
+
+
+def test_c11_the_list_follows_what_one_types_and_bulk_work_follows_the_list(login, page: Page) -> None:
+    login(path="contacts/?page_size=20")
+    expect(page.locator("#results tbody tr")).to_have_count(20)
+    page.locator("#f-search").press_sequentially("wxl")
+    expect(page.locator("#results tbody tr")).to_have_count(6)
+    expect(page).to_have_url(re.compile(r"/contacts/\?.*search=wxl"))
+    expect(page.locator("#f-search")).to_be_focused()
+    page.check("[data-pick-all]")
+    expect(page.locator("[data-bulk-number]")).to_have_text("6")
+    expect(page.locator("[data-bulk] input[name=filter]")).to_have_value(re.compile("search=wxl"))
