@@ -19,7 +19,7 @@ from console.follow_up_forms import shown as shown_follow_up
 from contacts import access, agenda, queries, worn_tags
 from contacts.models import Contact, Follow, GroupChat, GroupMember, Purchase
 from contacts.rules import Grade, Kind, Right, Side, Status, masked_phone
-from contacts.services import tag_rules
+from contacts.services import merges, tag_rules
 from enterprises import audit
 from enterprises.audit_actions import label as action_label
 from enterprises.rest import get_or_404
@@ -30,6 +30,7 @@ EVENTS_TEMPLATE = "console/contacts/timeline.html#events"
 EVENTS = 30
 PURCHASES = 100
 FOLLOW_UPS = 100
+MERGES = 5
 ENTRIES = 50
 
 TABS: dict[str, tuple[Text, str | None]] = {
@@ -89,6 +90,9 @@ class ContactPage(OneContact):
     def _profile(self, contact: Contact) -> dict[str, Any]:
         context: dict[str, Any] = {
             "worn": worn_tags.of(contact),
+            "merges": [made for made in merges.of(contact)[:MERGES] if merges.can_undo(made)]
+            if Right.MERGE in self.rights
+            else [],
             "masked_phones": [masked_phone(phone) for phone in contact.phones],
             "may_phones": self.actor.may("contacts.phones"),
             "may_privacy": Right.DELETE in self.rights

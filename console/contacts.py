@@ -3,7 +3,7 @@
 from django.urls import path
 
 from console import contact_actions as actions
-from console import tag_rules, tags
+from console import merges, tag_rules, tags
 from console.contact_list import ContactList
 from console.contact_page import ContactPage
 from console.contact_search import ContactSearch
@@ -11,6 +11,7 @@ from console.contact_search import ContactSearch
 urlpatterns = [
     path("contacts/", ContactList.as_view(), name="contacts"),
     path("contacts/search/", ContactSearch.as_view(), name="contact-search"),
+    *merges.urlpatterns,
     path("contacts/add/", actions.ContactAdd.as_view(), name="contact-add"),
     path("contacts/<uuid:pk>/", ContactPage.as_view(), name="contact"),
     path("contacts/<uuid:pk>/edit/", actions.ContactEdit.as_view(), name="contact-edit"),

@@ -31,10 +31,11 @@ class ContactQuerySet(TenantQuerySet):
         follow. The system sees all. `contacts.queries.viewers` gives the same answer from the other side.
         """
         member = actor.member
+        found = self.filter(merged_into=None)  # who was merged into another contact is that one
         if member is None or member.role.scope == Role.Scope.ALL:
-            return self
+            return found
         if member.role.scope == Role.Scope.DEPARTMENTS:
-            return self.filter(owner_id__in=members_in_range(member).values("id"))
+            return found.filter(owner_id__in=members_in_range(member).values("id"))
         # Two index scans, whatever the size of the enterprise; an OR would read all of its contacts.
         related = RawSQL(
             "SELECT id FROM contacts_contact WHERE enterprise_id = %s AND owner_id = %s"
@@ -42,7 +43,7 @@ class ContactQuerySet(TenantQuerySet):
             " WHERE enterprise_id = %s AND member_id = %s AND state <> 'deleted_by_member'",
             (member.enterprise_id, member.pk, member.enterprise_id, member.pk),
         )
-        return self.filter(id__in=related)
+        return found.filter(id__in=related)
 
     def served(self) -> Self:
         """Those that occupy the scale (Q1)."""

@@ -103,6 +103,8 @@ class Kind(Choice):
     OWNER_CHANGED = "owner_changed", _("Owner changed"), Side.SYSTEM
     HANDED_OVER = "handed_over", _("Handed over"), Side.SYSTEM
     GRADE_CHANGED = "grade_changed", _("Value grade changed"), Side.SYSTEM
+    MERGED = "merged", _("Merged with another contact"), Side.SYSTEM
+    UNMERGED = "unmerged", _("Merge taken back"), Side.SYSTEM
 
 
 def is_customer_side(kind: str) -> bool:
@@ -363,6 +365,7 @@ class Right(Choice):
     ASSIGN = "assign", _("Change the owner"), "contacts.assign", _CORE, ("owner",)
     ARCHIVE = "archive", _("Archive and restore"), "contacts.archive", _CORE, ("status", "archived_at")
     DELETE = "delete", _("Delete for good"), "contacts.delete", _CORE
+    MERGE = "merge", _("Merge with another contact"), "contacts.merge", _CORE
 
     def given_by(self, levels: frozenset[Level]) -> bool:
         """Is one of these levels enough?"""

@@ -88,6 +88,8 @@ ACTIONS: dict[str, Text] = {
     "clean_up.cancelled": _("Clean-up called off"),
     "clean_up.kept": _("Contacts kept from a clean-up"),
     "clean_up.let_go": _("Objection to a clean-up taken back"),
+    "contact.merged": _("Contacts merged"),
+    "contact.unmerged": _("Merge taken back"),
     "contacts.graded": _("All contacts graded"),
     "contacts.silence_tagged": _("Silent contacts tagged"),
     "contacts.interactions_forgotten": _("Old interactions forgotten"),

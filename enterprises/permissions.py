@@ -30,6 +30,7 @@ PERMISSIONS: dict[str, Permission] = {
         Permission("contacts.edit", _("Edit contacts, record interactions and purchases"), _CONTACTS),
         Permission("contacts.archive", _("Archive and restore contacts"), _CONTACTS),
         Permission("contacts.delete", _("Delete contacts for good"), _CONTACTS),
+        Permission("contacts.merge", _("Merge two contacts that are one person"), _CONTACTS),
         Permission("contacts.grade", _("Override the value grade"), _CONTACTS),
         Permission("contacts.assign", _("Change the owner"), _CONTACTS),
         Permission("contacts.tag", _("Tag contacts"), _CONTACTS),

@@ -149,6 +149,7 @@ class LedgerEntry(TenantModel):
         LOST = "lost", _("Lost")
         DELETED = "deleted", _("Deleted")
         UNDONE = "undone", _("Undone")
+        MERGED = "merged", _("Merged")
 
     number = models.BigIntegerField()
     at = models.DateTimeField()

@@ -8,6 +8,7 @@ from contacts.api import (
     follow_ups,
     groups,
     losses,
+    merges,
     persons,
     plan,
     platform,
@@ -22,6 +23,7 @@ from contacts.api import (
 urlpatterns = [
     *bulk.urlpatterns,
     *cleanups.urlpatterns,
+    *merges.urlpatterns,  # "merge-suggestions" is no contact's id
     *contacts.urlpatterns,
     *views.urlpatterns,
     *files.urlpatterns,

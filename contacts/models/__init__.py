@@ -15,6 +15,7 @@ from contacts.models.contacts import (
     TagGroup,
 )
 from contacts.models.follow_ups import CalendarFeed, FollowUp, FollowUpFile
+from contacts.models.merges import ContactMerge, MergeItem
 from contacts.models.platform import PlatformComparison, PlatformDifference, PlatformEntry
 from contacts.models.search import SearchEntry
 from contacts.models.tag_rules import TagRule
@@ -26,6 +27,7 @@ __all__ = [
     "CleanUp",
     "CleanUpItem",
     "Contact",
+    "ContactMerge",
     "Follow",
     "FollowTag",
     "FollowUp",
@@ -34,6 +36,7 @@ __all__ = [
     "GroupMember",
     "ImportRefusal",
     "Interaction",
+    "MergeItem",
     "PlatformComparison",
     "PlatformDifference",
     "PlatformEntry",

@@ -46,6 +46,9 @@ class Contact(TenantModel):
     last_customer_at = models.DateTimeField(_("last customer activity"), null=True)
     last_contact_at = models.DateTimeField(_("last contact"))
 
+    # The contact that this one was merged into: it is hidden, and whoever arrives under its id is the other one.
+    merged_into = TenantForeignKey("self", null=True, related_name="+")
+
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(default=clock.now)
 
@@ -81,6 +84,12 @@ class Contact(TenantModel):
                 name="contact_waiting",
                 condition=models.Q(waiting_since__isnull=False),
             ),
+            models.Index(
+                fields=("enterprise_id", "merged_into"),
+                name="contact_merged",
+                condition=models.Q(merged_into__isnull=False),
+            ),
+            models.Index(fields=("enterprise_id", "unionid"), name="contact_unionid", condition=~models.Q(unionid="")),
         )
 
     def __str__(self) -> str:

@@ -129,6 +129,11 @@ def _join(actor: Actor, group: GroupChat, people: Sequence[Person], *, at: datet
     contacts = list(found.order_by("external_userid"))
     if missing := set(wanted) - {contact.external_userid for contact in contacts}:
         raise Invalid({"people": [_("Give “%(id)s”, who is new, a name.") % {"id": min(missing)}]})
+    # Whoever was merged into another contact is that one (C1).
+    if others := {contact.merged_into_id for contact in contacts if contact.merged_into_id is not None}:
+        known = Contact.objects.select_for_update(no_key=True).filter(pk__in=others).order_by("external_userid")
+        persons = {contact.pk: contact for contact in contacts if contact.merged_into_id is None}
+        contacts = list({**persons, **{contact.pk: contact for contact in known}}.values())
     needing = []
     for contact in contacts:
         if not fact:

@@ -33,7 +33,10 @@ def find_or_make(person: Contact) -> tuple[Contact, bool]:
     if insert(person, unless_there=True):
         index_one(person)
         return person, True
-    return Contact.objects.select_for_update(no_key=True).get(external_userid=person.external_userid), False
+    known = Contact.objects.select_for_update(no_key=True)
+    found = known.get(external_userid=person.external_userid)
+    # Whoever was merged into another contact is that one (C1).
+    return (found if found.merged_into_id is None else known.get(pk=found.merged_into_id)), False
 
 
 def locked(contact: Contact) -> Contact:

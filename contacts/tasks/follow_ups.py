@@ -5,9 +5,11 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
-from contacts.services import attachments, follow_ups
+from contacts.services import attachments, follow_ups, merges
 from jobs.registry import daily, job, minutely
 from jobs.runner import JobContext
+
+ROWS = 20_000
 
 
 @job("contacts.remind", label=_("Reminders of follow-ups"), window=minutely, waiting="enterprises_with_reminders")
@@ -21,9 +23,15 @@ def remind(context: JobContext) -> dict[str, Any]:
             return {"reminded": context.done}
 
 
-@job("contacts.sweep_files", label=_("Delete files of follow-ups that are gone"), window=daily)
+@job("contacts.sweep_files", label=_("Delete files and lists that nobody needs"), window=daily)
 def sweep_files(context: JobContext) -> dict[str, Any]:
-    """Delete attachments without a row. Result: files."""
+    """Delete attachments without a row, and what merges wrote down for an undo that is over. Result: files, rows."""
     with context.step():
-        context.done = attachments.sweep()
-    return {"files": context.done}
+        files = attachments.sweep()
+        context.done = files
+    while True:
+        with context.step():
+            gone = merges.forget(clock.now(), most=ROWS)
+            context.done += gone
+        if gone < ROWS:
+            return {"files": files, "rows": context.done - files}

@@ -17,7 +17,7 @@ from collaboration.services import duplicates, transfers
 from common import clock
 from common.tenancy import tenant
 from contacts.models import Contact, GroupChat, Tag, TagGroup, TagRule
-from contacts.services import attachments, cleanups, follow_ups
+from contacts.services import attachments, cleanups, follow_ups, merges
 from contacts.services.contacts import archive_contact
 from contacts.services.views import save_view
 from enterprises.actors import Actor
@@ -119,6 +119,7 @@ def _enterprise(name: str) -> World:
         plan = follow_ups.write(owner, contact=contact, text="回访", next_at=clock.now() + timedelta(days=1))
         paper = attachments.attach(owner, follow_up=plan, file=SimpleUploadedFile("报价.txt", "三件八折".encode()))
         silent = factories.contact(owner, external_userid="wm-silent")
+        twin = factories.contact(owner, external_userid="wm-twin")
         Contact.objects.filter(pk=silent.pk).update(inactive=True)
         tag_group = TagGroup.objects.create(name="来源")
         tag = Tag.objects.create(group=tag_group, name="展会")
@@ -166,6 +167,7 @@ def _enterprise(name: str) -> World:
             "contact": contact.pk,
             "follow_up": plan.pk,
             "silent": silent.pk,
+            "merge": merges.merge(admin, contact=contact, gone=twin).pk,
             "clean_up": cleanups.announce(admin).pk,
             "file": paper.pk,
             "archived": archived.pk,

@@ -1,5 +1,6 @@
 """Deleting for good (C8): only what takes no place; the ledger and the audit trail outlive it."""
 
+from typing import Any
 from uuid import UUID
 
 from common.sql import execute, rows
@@ -13,6 +14,8 @@ CANNOT_DELETE = "CASE WHEN contact.status = 'active' THEN 'not_archived' ELSE ''
 BELONGINGS = [
     "contacts_followup",
     "contacts_cleanupitem",
+    "contacts_mergeitem",
+    "contacts_contactmerge",
     "contacts_searchentry",
     "contacts_followtag",
     "contacts_follow",
@@ -27,8 +30,11 @@ FILES = "contacts_followupfile"
 
 
 def delete_one(contact_id: UUID) -> None:
-    """The same as `delete`, for one contact."""
+    """The same as `delete`, for one contact; with those that were merged into it."""
     params = {"enterprise": current_enterprise_id(), "contact": contact_id}
+    merged = "SELECT id FROM contacts_contact WHERE enterprise_id = %(enterprise)s AND merged_into_id = %(contact)s"
+    for (gone,) in rows(merged, params):
+        delete_one(gone)
     files = f"DELETE FROM {FILES} WHERE enterprise_id = %(enterprise)s AND contact_id = %(contact)s"
     attachments.erase_later([attachments.place_of(*one) for one in rows(f"{files} RETURNING id, extension", params)])
     for table in BELONGINGS:
@@ -38,6 +44,7 @@ def delete_one(contact_id: UUID) -> None:
 
 def delete(batch: Batch) -> None:
     """Delete the contacts and everything that belongs to them."""
+    _delete_merged(batch)
     _delete_files(batch)
     for table in BELONGINGS:
         batch.execute(
@@ -53,32 +60,31 @@ def delete(batch: Batch) -> None:
         """
     )
     if count:
-        _take_names_off(batch)
+        take_names_off(f"(SELECT item.contact_id FROM contacts_bulkitem AS item WHERE {DONE})", batch.params)
         batch.record("contacts.deleted", count, "")
 
 
-def _take_names_off(batch: Batch) -> None:
-    """What outlives a contact keeps no name of it: the ledger, whose rows add up (Q14), and the audit trail (X3)."""
-    batch.execute(
-        f"""
-        UPDATE quota_ledgerentry AS entry SET contact_label = '' FROM contacts_bulkitem AS item
-        WHERE {DONE} AND entry.enterprise_id = item.enterprise_id AND entry.contact_id = item.contact_id
+def take_names_off(contacts: str, params: dict[str, Any]) -> None:
+    """What outlives contacts keeps no name of them: the ledger, whose rows add up (Q14), and the audit trail (X3).
+
+    `contacts` is SQL for a table of their ids. What members were told of them goes.
+    """
+    for statement in (
         """
-    )
-    batch.execute(
-        f"""
+        UPDATE quota_ledgerentry AS entry SET contact_label = '' FROM {contacts} AS gone (id)
+        WHERE entry.enterprise_id = %(enterprise)s AND entry.contact_id = gone.id
+        """,
+        """
         UPDATE enterprises_auditentry AS entry SET subject_label = '', before = '{{}}', after = '{{}}'
-        FROM contacts_bulkitem AS item
-        WHERE {DONE} AND entry.enterprise_id = item.enterprise_id AND entry.subject_id = item.contact_id
-          AND entry.subject_type = 'contact'
+        FROM {contacts} AS gone (id)
+        WHERE entry.enterprise_id = %(enterprise)s AND entry.subject_id = gone.id AND entry.subject_type = 'contact'
+        """,
         """
-    )
-    batch.execute(
-        f"""
-        DELETE FROM jobs_notification AS told USING contacts_bulkitem AS item
-        WHERE {DONE} AND told.enterprise_id = item.enterprise_id AND told.data ->> 'id' = item.contact_id::text
-        """
-    )
+        DELETE FROM jobs_notification AS told USING {contacts} AS gone (id)
+        WHERE told.enterprise_id = %(enterprise)s AND told.data ->> 'id' = gone.id::text
+        """,
+    ):
+        execute(statement.format(contacts=contacts), params)
 
 
 def _delete_files(batch: Batch) -> None:
@@ -91,3 +97,20 @@ def _delete_files(batch: Batch) -> None:
         batch.params,
     )
     attachments.erase_later([attachments.place_of(*one) for one in gone])
+
+
+def _delete_merged(batch: Batch) -> None:
+    """Who was merged into a contact goes with it: few, so one by one."""
+    merged = rows(
+        f"""
+        SELECT gone.id FROM contacts_bulkitem AS item JOIN contacts_contact AS gone
+          ON gone.enterprise_id = item.enterprise_id AND gone.merged_into_id = item.contact_id
+        WHERE {DONE}
+        """,
+        batch.params,
+    )
+    ids = [gone for (gone,) in merged]
+    for gone in ids:
+        delete_one(gone)
+    if ids:
+        take_names_off("unnest(%(gone)s::uuid[])", {"enterprise": current_enterprise_id(), "gone": ids})

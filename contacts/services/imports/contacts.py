@@ -153,7 +153,7 @@ class ContactLoader(Loader[ContactRow]):
         )
         self.sql(
             """
-            UPDATE staged SET contact_id = known.id, fresh = (known.id = staged.new_id)
+            UPDATE staged SET contact_id = coalesce(known.merged_into_id, known.id), fresh = (known.id = staged.new_id)
             FROM contacts_contact AS known
             WHERE staged.contact_id IS NULL AND staged.refusal IS NULL AND known.enterprise_id = %(enterprise)s
               AND known.external_userid = staged.external_userid

@@ -99,7 +99,7 @@ class Loader(Generic[RowT]):
         """
         self.sql(
             """
-            UPDATE staged SET contact_id = known.id FROM contacts_contact AS known
+            UPDATE staged SET contact_id = coalesce(known.merged_into_id, known.id) FROM contacts_contact AS known
             WHERE known.enterprise_id = %(enterprise)s AND known.external_userid = staged.external_userid
               AND known.external_userid = ANY (%(keys)s)
             """,

@@ -1,0 +1,389 @@
+"""Merging two contacts that are one person, and taking it back (C1, Q1, Q14).
+
+Nothing is deleted. Everything that belongs to the one goes over to the other; what both had already (the same event,
+the same group, a relation to the same member) stays behind. The one that is gone points to the other: it is hidden,
+takes no place, and whoever arrives under its external user id is the other one. Each row that went over is written
+down, so that taking it back moves exactly those.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext_lazy as _
+
+from common import clock
+from common.errors import Conflict, Invalid, NotFound
+from common.ids import uuid7
+from common.sql import execute, row, rows
+from common.tenancy import current_enterprise_id
+from contacts import access
+from contacts.models import Contact, ContactMerge
+from contacts.rules import Kind, Right, Status
+from contacts.services.grading import regrade
+from contacts.services.search_entries import index
+from contacts.services.steps import note, place
+from enterprises import audit
+from enterprises.actors import Actor
+from enterprises.services import policy
+from quota import services as quota
+
+SUGGESTED = 50
+MOST_PHONES = 10
+COPIED = "copied"  # taggings made on a relation that both had
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """A table whose rows go over. `twin`: SQL that finds, as `twin`, a row of the other contact that is the same."""
+
+    table: str
+    twin: str = ""
+
+
+# Rooms above append theirs.
+BELONGINGS = [
+    Belonging("contacts_interaction", "twin.key = belonging.key"),
+    Belonging("contacts_purchase"),
+    Belonging("contacts_groupmember", "twin.group_id = belonging.group_id"),
+    Belonging("contacts_follow", "twin.member_id = belonging.member_id"),
+    Belonging("contacts_followup"),
+    Belonging("contacts_followupfile"),
+]
+
+# The fields of the one that stays which the other one may fill or widen.
+_TIMES = ("added_at", "last_customer_at", "last_contact_at", "archived_at", "lost_at", "waiting_since")
+_FILLED = ("remark", "company", "description", "unionid")
+_KEPT = (*_FILLED, "phones", "owner_id", "status", "inactive", *_TIMES)
+_GONE = ("status", "archived_at", "lost_at", "waiting_since")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What merging `gone` into `contact` would do: rows that go over and stay behind by table, fields that change,
+    and places given back."""
+
+    contact: Contact
+    gone: Contact
+    moves: dict[str, int]
+    stays: dict[str, int]
+    changes: dict[str, tuple[Any, Any]]
+    frees: int
+
+
+def suggestions(actor: Actor) -> list[list[Contact]]:
+    """Contacts that the actor sees and that have the same union id: one person as WeCom knows it."""
+    seen = Contact.objects.visible_to(actor).exclude(unionid="")
+    shared = seen.order_by().values("unionid").annotate(number=Count("id")).filter(number__gt=1)
+    unions = list(shared.order_by("unionid").values_list("unionid", flat=True)[:SUGGESTED])
+    found: dict[str, list[Contact]] = {union: [] for union in unions}
+    for contact in seen.filter(unionid__in=unions).select_related("owner").order_by("added_at", "id"):
+        found[contact.unionid].append(contact)
+    return list(found.values())
+
+
+def preview(actor: Actor, *, contact: Contact, gone: Contact) -> Preview:
+    """What merging would do, without doing it. Raises Invalid for a contact and itself."""
+    _require(actor, contact, gone)
+    moves: dict[str, int] = {}
+    stays: dict[str, int] = {}
+    for belonging in BELONGINGS:
+        counted = row(
+            f"""
+            SELECT count(*) FILTER (WHERE NOT {_twin(belonging)}), count(*) FILTER (WHERE {_twin(belonging)})
+            FROM {belonging.table} AS belonging
+            WHERE belonging.enterprise_id = %(enterprise)s AND belonging.contact_id = %(gone)s
+            """,  # noqa: S608 - names of ours
+            _params(contact, gone),
+        )
+        assert counted is not None
+        moves[belonging.table], stays[belonging.table] = counted
+    wanted = _united(contact, gone)
+    changes = {name: (getattr(contact, name), value) for name, value in wanted.items()}
+    return Preview(contact, gone, moves, stays, changes, int(_served(contact) and _served(gone)))
+
+
+def merge(actor: Actor, *, contact: Contact, gone: Contact) -> ContactMerge:
+    """Merge `gone` into `contact`. When both were served, one place is given back; a place is never taken.
+
+    Raises Conflict already_merged when somebody did so meanwhile.
+    """
+    if contact.pk == gone.pk:
+        raise Invalid({"with": [_("Choose another contact.")]})
+    contact, gone = _both_locked(contact, gone)
+    _require(actor, contact, gone)
+    now = clock.now()
+    made = ContactMerge(
+        id=uuid7(),
+        contact=contact,
+        gone_id=gone.pk,
+        gone_label=str(gone),
+        member=actor.member,
+        merged_at=now,
+        undo_until=now + timedelta(days=policy().undo_days),
+    )
+    wanted = _united(contact, gone)
+    made.before = {"contact": _plain(contact, wanted), "gone": _plain(gone, _GONE)}
+    made.save(force_insert=True)
+    _carry_over(made, contact, gone)
+    served = _served(contact) + _served(gone)
+    for name, value in wanted.items():
+        setattr(contact, name, value)
+    contact.version += 1
+    contact.save(update_fields=[*wanted, "version"])
+    gone.status, gone.lost_at, gone.archived_at, gone.waiting_since = Status.LOST, now, None, None
+    gone.merged_into, gone.version = contact, gone.version + 1
+    gone.save(update_fields=["status", "lost_at", "archived_at", "waiting_since", "merged_into", "version"])
+    regrade([contact.pk], now)
+    contact.refresh_from_db()
+    index([contact.pk])
+    made.after = {"contact": _plain(contact, wanted)}
+    made.save(update_fields=["after"])
+    note(contact, Kind.MERGED, at=now, member=actor.member, data={"name": str(gone)})
+    audit.record(actor, "contact.merged", contact, after={"gone": gone.external_userid, "merge": str(made.pk)})
+    if served == 2:
+        quota.release(actor, places=[place(gone)], reason=quota.Reason.MERGED)
+    elif made.before["gone"]["status"] == Status.ACTIVE:
+        # The place goes over with the person: nothing is freed, nothing taken.
+        quota.release(actor, places=[place(gone)], reason=quota.Reason.MERGED)
+        quota.record_facts(actor, places=[place(contact)], reason=quota.Reason.MERGED)
+    return made
+
+
+def undo(actor: Actor, *, merge: ContactMerge) -> Contact:
+    """Take a merge back: what went over returns, fields that nobody changed since are as they were.
+
+    Needs a place again when one was given back. Raises Conflict undo_expired, already_undone, merged_on, QuotaExceeded.
+    """
+    contact = Contact.objects.filter(pk=merge.contact_id).first()
+    gone = Contact.objects.filter(pk=merge.gone_id).first()
+    if contact is None or gone is None:
+        raise NotFound()
+    contact, gone = _both_locked(contact, gone, merged=True)
+    access.require(actor, contact, Right.MERGE)
+    merge = ContactMerge.objects.select_for_update(no_key=True, of=("self",)).get(pk=merge.pk)
+    now = clock.now()
+    if merge.undone_at is not None or gone.merged_into_id != contact.pk:
+        raise Conflict(_("This merge was taken back already."), code="already_undone")
+    if now >= merge.undo_until:
+        raise Conflict(_("The time to undo this merge is over."), code="undo_expired", undo_until=merge.undo_until)
+    _bring_back(merge, contact, gone)
+    was, left = merge.before["contact"], merge.after["contact"]
+    is_now = _plain(contact, was)
+    status = contact.status
+    for name, value in was.items():
+        if is_now[name] == left.get(name):
+            setattr(contact, name, _value(name, value))
+    contact.version += 1
+    contact.save(update_fields=[*was, "version"])
+    for name, value in merge.before["gone"].items():
+        setattr(gone, name, _value(name, value))
+    gone.merged_into, gone.version = None, gone.version + 1
+    gone.save(update_fields=[*_GONE, "merged_into", "version"])
+    regrade([contact.pk, gone.pk], now)
+    index([contact.pk, gone.pk])
+    ContactMerge.objects.filter(pk=merge.pk).update(undone_at=now)
+    for one in (contact, gone):
+        note(one, Kind.UNMERGED, at=now, member=actor.member, data={"name": merge.gone_label})
+    audit.record(actor, "contact.unmerged", contact, after={"gone": gone.external_userid, "merge": str(merge.pk)})
+    gave_up = status == Status.ACTIVE and contact.status != Status.ACTIVE
+    if gave_up:
+        quota.release(actor, places=[place(contact)], reason=quota.Reason.UNDONE)
+    if _served(gone) and gave_up:
+        quota.record_facts(actor, places=[place(gone)], reason=quota.Reason.UNDONE)
+    elif _served(gone):
+        quota.admit(actor, places=[place(gone)], reason=quota.Reason.UNDONE)
+    return gone
+
+
+def of(contact: Contact) -> QuerySet[ContactMerge]:
+    """The merges into this contact, the latest first."""
+    return ContactMerge.objects.filter(contact=contact).select_related("member").order_by("-merged_at", "-id")
+
+
+def can_undo(merge: ContactMerge) -> bool:
+    """Would `undo` be accepted now (but for rights and places)?"""
+    return merge.undone_at is None and clock.now() < merge.undo_until
+
+
+def forget(now: datetime, *, most: int) -> int:
+    """Delete the lists of what went over of merges that cannot be undone any more; returns how many rows."""
+    return execute(
+        """
+        DELETE FROM contacts_mergeitem AS gone WHERE gone.enterprise_id = %(enterprise)s AND gone.id IN (
+            SELECT item.id FROM contacts_contactmerge AS merge
+            JOIN contacts_mergeitem AS item ON item.enterprise_id = merge.enterprise_id AND item.merge_id = merge.id
+            WHERE merge.enterprise_id = %(enterprise)s AND merge.undo_until <= %(now)s LIMIT %(most)s)
+        """,
+        {"enterprise": current_enterprise_id(), "now": now, "most": most},
+    )
+
+
+# --- Parts ------------------------------------------------------------------------------------------------
+
+
+def _require(actor: Actor, contact: Contact, gone: Contact) -> None:
+    if contact.pk == gone.pk:
+        raise Invalid({"with": [_("Choose another contact.")]})
+    for one in (contact, gone):
+        access.require(actor, one, Right.MERGE)
+
+
+def _both_locked(contact: Contact, gone: Contact, *, merged: bool = False) -> tuple[Contact, Contact]:
+    """Both rows as they are now, locked in the order of their ids: two merges of one pair cannot pass each other."""
+    locked = Contact.objects.select_for_update(no_key=True, of=("self",)).order_by("id")
+    found = {one.pk: one for one in locked.filter(pk__in=[contact.pk, gone.pk])}
+    if len(found) < 2:
+        raise NotFound()
+    contact, gone = found[contact.pk], found[gone.pk]
+    if contact.merged_into_id is not None or (gone.merged_into_id is not None and not merged):
+        raise Conflict(
+            _("One of the two was merged with another contact meanwhile."),
+            code="merged_on" if merged else "already_merged",
+        )
+    return contact, gone
+
+
+def _served(contact: Contact) -> bool:
+    return contact.status == Status.ACTIVE
+
+
+def _united(contact: Contact, gone: Contact) -> dict[str, Any]:
+    """What changes in the row of the one that stays: empty ones filled, times widened, the better status."""
+    wanted: dict[str, Any] = {name: getattr(contact, name) or getattr(gone, name) for name in _FILLED}
+    phones = list(dict.fromkeys([*contact.phones, *gone.phones]))[:MOST_PHONES]
+    wanted |= {"phones": phones, "owner_id": contact.owner_id or gone.owner_id}
+    wanted["added_at"] = min(contact.added_at, gone.added_at)
+    wanted["last_contact_at"] = max(contact.last_contact_at, gone.last_contact_at)
+    times = [at for at in (contact.last_customer_at, gone.last_customer_at) if at is not None]
+    wanted["last_customer_at"] = max(times, default=None)
+    wanted["inactive"] = contact.inactive and gone.inactive
+    ranks = (Status.ACTIVE, Status.ARCHIVED, Status.LOST)
+    if ranks.index(Status(gone.status)) < ranks.index(Status(contact.status)):
+        wanted |= {name: getattr(gone, name) for name in ("status", "archived_at", "lost_at", "waiting_since")}
+    return {name: value for name, value in wanted.items() if value != getattr(contact, name)}
+
+
+def _params(contact: Contact, gone: Contact) -> dict[str, Any]:
+    return {"enterprise": current_enterprise_id(), "contact": contact.pk, "gone": gone.pk}
+
+
+def _twin(belonging: Belonging) -> str:
+    if not belonging.twin:
+        return "false"
+    return f"""EXISTS (SELECT FROM {belonging.table} AS twin WHERE twin.enterprise_id = belonging.enterprise_id
+        AND twin.contact_id = %(contact)s AND {belonging.twin})"""
+
+
+def _carry_over(made: ContactMerge, contact: Contact, gone: Contact) -> None:
+    params = {**_params(contact, gone), "merge": made.pk}
+    # Taggings of a relation that both have are copied; they belong to a follow, which stays behind.
+    execute(
+        """
+        WITH made AS (
+            INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id, rule_id)
+            SELECT uuid7(), %(enterprise)s, heir.id, %(contact)s, worn.tag_id, worn.rule_id
+            FROM contacts_follow AS former
+            JOIN contacts_follow AS heir ON heir.enterprise_id = former.enterprise_id
+                AND heir.contact_id = %(contact)s AND heir.member_id = former.member_id
+            JOIN contacts_followtag AS worn ON worn.enterprise_id = former.enterprise_id AND worn.follow_id = former.id
+            WHERE former.enterprise_id = %(enterprise)s AND former.contact_id = %(gone)s
+            ON CONFLICT DO NOTHING
+            RETURNING id)
+        INSERT INTO contacts_mergeitem (id, enterprise_id, merge_id, contact_id, kind, row_id)
+        SELECT uuid7(), %(enterprise)s, %(merge)s, %(contact)s, 'copied', id FROM made
+        """,
+        params,
+    )
+    for belonging in BELONGINGS:
+        execute(
+            f"""
+            WITH moved AS (
+                UPDATE {belonging.table} AS belonging SET contact_id = %(contact)s
+                WHERE belonging.enterprise_id = %(enterprise)s AND belonging.contact_id = %(gone)s
+                  AND NOT {_twin(belonging)}
+                RETURNING belonging.id)
+            INSERT INTO contacts_mergeitem (id, enterprise_id, merge_id, contact_id, kind, row_id)
+            SELECT uuid7(), %(enterprise)s, %(merge)s, %(contact)s, %(kind)s, id FROM moved
+            """,  # noqa: S608 - names of ours
+            {**params, "kind": belonging.table},
+        )
+    # Taggings follow their relation; who was merged into the one that goes now is found at the other, too.
+    execute(_TAGGINGS, params)
+    earlier = rows(
+        """
+        UPDATE contacts_contact SET merged_into_id = %(contact)s
+        WHERE enterprise_id = %(enterprise)s AND merged_into_id = %(gone)s RETURNING id
+        """,
+        params,
+    )
+    execute(
+        """
+        INSERT INTO contacts_mergeitem (id, enterprise_id, merge_id, contact_id, kind, row_id)
+        SELECT uuid7(), %(enterprise)s, %(merge)s, %(contact)s, 'contacts_contact', id
+        FROM unnest(%(earlier)s::uuid[]) AS given (id)
+        """,
+        {**params, "earlier": [pk for (pk,) in earlier]},
+    )
+
+
+_TAGGINGS = """
+UPDATE contacts_followtag AS worn SET contact_id = follow.contact_id
+FROM contacts_follow AS follow
+WHERE worn.enterprise_id = %(enterprise)s AND follow.enterprise_id = worn.enterprise_id AND follow.id = worn.follow_id
+  AND worn.contact_id IN (%(contact)s, %(gone)s) AND worn.contact_id <> follow.contact_id
+"""
+
+
+def _bring_back(merge: ContactMerge, contact: Contact, gone: Contact) -> None:
+    params = {**_params(contact, gone), "merge": merge.pk, "copied": COPIED}
+    execute(
+        """
+        DELETE FROM contacts_followtag AS worn USING contacts_mergeitem AS item
+        WHERE item.enterprise_id = %(enterprise)s AND item.merge_id = %(merge)s AND item.kind = %(copied)s
+          AND worn.enterprise_id = item.enterprise_id AND worn.id = item.row_id
+        """,
+        params,
+    )
+    for belonging in BELONGINGS:
+        execute(
+            f"""
+            UPDATE {belonging.table} AS belonging SET contact_id = %(gone)s FROM contacts_mergeitem AS item
+            WHERE item.enterprise_id = %(enterprise)s AND item.merge_id = %(merge)s AND item.kind = %(kind)s
+              AND belonging.enterprise_id = item.enterprise_id AND belonging.id = item.row_id
+              AND belonging.contact_id = %(contact)s
+            """,  # noqa: S608 - names of ours
+            {**params, "kind": belonging.table},
+        )
+    execute(_TAGGINGS, params)
+    execute(
+        """
+        UPDATE contacts_contact AS earlier SET merged_into_id = %(gone)s FROM contacts_mergeitem AS item
+        WHERE item.enterprise_id = %(enterprise)s AND item.merge_id = %(merge)s AND item.kind = 'contacts_contact'
+          AND earlier.enterprise_id = item.enterprise_id AND earlier.id = item.row_id
+          AND earlier.merged_into_id = %(contact)s
+        """,
+        params,
+    )
+
+
+def _plain(contact: Contact, names: Any) -> dict[str, Any]:
+    """Fields as JSON; `_value` reads them back."""
+    found = {}
+    for name in names:
+        value = getattr(contact, name)
+        found[name] = (
+            value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, UUID) else value
+        )
+    return found
+
+
+def _value(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name in _TIMES:
+        return parse_datetime(value)
+    return UUID(value) if name == "owner_id" else value

@@ -1,0 +1,352 @@
+"""C1, Q1, Q14: two contacts that are one person; merging, taking it back, one place freed."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from common import clock
+from common.errors import Conflict, Forbidden, Invalid, Refusal
+from common.tenancy import tenant
+from contacts.models import Contact, ContactMerge, Follow, FollowTag, Interaction, MergeItem, Purchase
+from contacts.services import follow_ups, merges, tags
+from contacts.services.contacts import add_contact, archive_contact
+from contacts.services.groups import Person, create_group, invite
+from contacts.services.history import record_interaction, record_purchase
+from contacts.services.relations import end_follow
+from quota.models import LedgerEntry
+from quota.services import verify_counts
+from tests import factories
+from tests.contacts.bulk import consistent, do
+from tests.contacts.test_follow_ups import pdf
+from tests.factories import NOON
+from tests.parallel import in_parallel
+
+DAY = timedelta(days=1)
+QUERIES = 41  # however much goes over
+
+
+@pytest.fixture
+def pair(team):
+    """王小明 twice: Anna's and Carl's, both served; Anna is a friend of both."""
+    anna, carl = team.actors.anna, team.actors.carl
+    kept = factories.contact(anna, name="王小明", added_at=NOON - 9 * DAY)
+    gone = factories.contact(
+        carl, name="小明", remark="老客", company="鹏城", phones=["13800000000"], added_at=NOON - 99 * DAY
+    )
+    add_contact(anna, external_userid=gone.external_userid, name="x")
+    return kept, gone
+
+
+def everything(contact):
+    """What belongs to a contact, in numbers and names."""
+    contact = Contact.objects.get(pk=contact.pk)
+    return {
+        "row": {name: getattr(contact, name) for name in (*merges._KEPT, "grade", "spend_365d", "activity")},
+        "events": set(
+            Interaction.objects.filter(contact=contact)
+            .exclude(kind__in=["merged", "unmerged"])
+            .values_list("id", flat=True)
+        ),
+        "orders": set(Purchase.objects.filter(contact=contact).values_list("order_no", flat=True)),
+        "friends": set(Follow.objects.filter(contact=contact).values_list("member__name", flat=True)),
+        "tags": set(FollowTag.objects.filter(contact=contact).values_list("follow__member__name", "tag__name")),
+        "groups": set(contact.group_memberships.values_list("group__name", flat=True)),
+        "follow_ups": set(contact.follow_ups.values_list("text", flat=True)),
+    }
+
+
+@pytest.fixture
+def rich(team, pair):
+    """Both have something of everything, and something in common."""
+    kept, gone = pair
+    anna, carl = team.actors.anna, team.actors.carl
+    tags.create_tag_group(team.admin, name="意向", tags=["高", "中"])
+    high, middle = tags.Tag.objects.order_by("position")
+    tags.tag_contact(anna, contact=kept, add=[high])
+    tags.tag_contact(anna, contact=gone, add=[high, middle])
+    tags.tag_contact(carl, contact=gone, add=[middle])
+    for contact, order in ((kept, "A"), (gone, "B")):
+        record_purchase(anna, contact=contact, order_no=order, paid_at=NOON - DAY, amount=3000)
+        record_interaction(anna, contact=contact, kind="message_in", at=NOON - DAY, key="same")
+        record_interaction(anna, contact=contact, kind="call", at=NOON - 2 * DAY, key=order)
+        group = create_group(team.admin, name=order)
+        invite(team.admin, group=group, people=[Person(contact.external_userid, "")])
+        common = create_group(team.admin, name="共同") if order == "A" else common  # noqa: F821
+        invite(team.admin, group=common, people=[Person(contact.external_userid, "")])
+        made = follow_ups.write(anna, contact=contact, text=order)
+        follow_ups.attachments.attach(anna, follow_up=made, file=pdf())
+    return kept, gone
+
+
+def test_c1_everything_goes_over_and_what_both_had_is_there_once(team, rich):
+    kept, gone = rich
+    before = LedgerEntry.objects.count()
+    merges.merge(team.admin, contact=kept, gone=gone)
+    found = everything(kept)
+    assert found["orders"] == {"A", "B"} and found["follow_ups"] == {"A", "B"}
+    assert found["friends"] == {"Anna", "Carl"} and found["groups"] == {"A", "B", "共同"}
+    assert found["tags"] == {("Anna", "高"), ("Anna", "中"), ("Carl", "中")}
+    assert Interaction.objects.filter(contact=kept, key="same").count() == 1
+    row = found["row"]
+    assert (row["remark"], row["company"], row["phones"]) == ("老客", "鹏城", ["13800000000"])
+    assert (row["added_at"], row["grade"], row["spend_365d"]) == (NOON - 99 * DAY, "high", 6000)
+    # One place freed, exactly.
+    last = LedgerEntry.objects.order_by("-number").first()
+    assert LedgerEntry.objects.count() == before + 1
+    assert (last.delta, last.reason, last.contact_id) == (-1, "merged", gone.pk)
+    assert verify_counts()["ok"] and verify_counts()["counter"] == 1
+
+
+def test_c1_o5_who_is_gone_is_hidden_and_arrives_as_the_other(team, rich):
+    kept, gone = rich
+    merges.merge(team.admin, contact=kept, gone=gone)
+    for actor in (team.admin, team.actors.anna, team.actors.graded):
+        assert list(Contact.objects.visible_to(actor)) == [kept]
+    again, is_new = add_contact(team.actors.bob, external_userid=gone.external_userid, name="x")
+    assert (again.pk, is_new) == (kept.pk, False)
+    assert Follow.objects.filter(contact=kept, member=team.bob).exists()
+    guests = create_group(team.admin, name="新群")
+    invite(team.admin, group=guests, people=[Person(gone.external_userid, "小明"), Person(kept.external_userid, "")])
+    assert list(guests.memberships.values_list("contact", flat=True)) == [kept.pk]
+    assert verify_counts()["counter"] == 1
+
+
+def test_q14_undoing_restores_everything_and_takes_the_place_again(team, rich):
+    kept, gone = rich
+    before = everything(kept), everything(gone)
+    made = merges.merge(team.admin, contact=kept, gone=gone)
+    returned = merges.undo(team.admin, merge=made)
+    assert returned.pk == gone.pk
+    assert (everything(kept), everything(gone)) == before
+    assert verify_counts()["ok"] and verify_counts()["counter"] == 2
+    assert set(Contact.objects.visible_to(team.admin)) == {kept, gone}
+    with pytest.raises(Conflict) as again:
+        merges.undo(team.admin, merge=made)
+    assert again.value.code == "already_undone"
+
+
+def test_c5_undoing_keeps_what_changed_since(team, rich):
+    kept, gone = rich
+    made = merges.merge(team.admin, contact=kept, gone=gone)
+    Contact.objects.filter(pk=kept.pk).update(remark="新备注")
+    late = record_interaction(team.actors.anna, contact=kept, kind="call", at=NOON)[0]
+    merges.undo(team.admin, merge=made)
+    kept.refresh_from_db()
+    assert (kept.remark, kept.company) == ("新备注", "")
+    assert Interaction.objects.get(pk=late.pk).contact_id == kept.pk
+
+
+def test_q10_undoing_needs_a_place(team, rich, full):
+    kept, gone = rich
+    made = merges.merge(team.admin, contact=kept, gone=gone)
+    factories.contact(team.admin)
+    full(2)
+    before = everything(kept)
+    with pytest.raises(Refusal) as refused:
+        merges.undo(team.admin, merge=made)
+    assert refused.value.code == "quota_exceeded"
+    connection.set_rollback(False)
+    assert before["orders"] == {"A", "B"}
+
+
+def test_c5_the_time_to_undo_ends(team, pair):
+    made = merges.merge(team.admin, contact=pair[0], gone=pair[1])
+    with clock.at(NOON + 30 * DAY), pytest.raises(Conflict) as refused:
+        merges.undo(team.admin, merge=made)
+    assert refused.value.code == "undo_expired"
+    assert merges.forget(NOON + 29 * DAY, most=100) == 0
+    number = MergeItem.objects.count()
+    assert merges.forget(NOON + 30 * DAY, most=100) == number > 0
+    assert not MergeItem.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kept_as", "gone_as", "after", "change"),
+    [
+        ("active", "active", "active", -1),
+        ("active", "archived", "active", 0),
+        ("archived", "active", "active", 0),
+        ("archived", "archived", "archived", 0),
+        ("lost", "active", "active", 0),
+        ("lost", "archived", "archived", 0),
+    ],
+)
+def test_q14_places_are_exact_whatever_the_two_were(kept_as, gone_as, after, change, team):
+    anna = team.actors.anna
+    kept, gone = factories.contact(anna), factories.contact(anna)
+    for contact, status in ((kept, kept_as), (gone, gone_as)):
+        if status == "archived":
+            archive_contact(team.admin, contact=contact)
+        if status == "lost":
+            end_follow(anna, contact=contact, member=team.anna, by="contact")
+    served = verify_counts()["counter"]
+    made = merges.merge(team.admin, contact=kept, gone=gone)
+    kept.refresh_from_db()
+    assert kept.status == after
+    assert verify_counts()["ok"] and verify_counts()["counter"] == served + change
+    merges.undo(team.admin, merge=made)
+    kept.refresh_from_db(), gone.refresh_from_db()
+    assert (kept.status, gone.status) == (kept_as, gone_as)
+    assert verify_counts()["ok"] and verify_counts()["counter"] == served
+
+
+def test_c1_merging_on_is_undone_from_the_end(team, pair):
+    kept, gone = pair
+    third = factories.contact(team.actors.anna)
+    first = merges.merge(team.admin, contact=kept, gone=gone)
+    second = merges.merge(team.admin, contact=third, gone=kept)
+    gone.refresh_from_db()
+    assert gone.merged_into_id == third.pk  # whoever arrives as the first is found at the last
+    with pytest.raises(Conflict):
+        merges.undo(team.admin, merge=first)
+    merges.undo(team.admin, merge=second)
+    merges.undo(team.admin, merge=first)
+    assert set(Contact.objects.visible_to(team.admin)) == {kept, gone, third}
+    assert verify_counts()["counter"] == 3
+
+
+def test_c1_a_preview_says_what_will_happen(team, rich):
+    kept, gone = rich
+    found = merges.preview(team.admin, contact=kept, gone=gone)
+    # Its key "added" differs; "same" and the relation to Anna are in both.
+    assert found.stays["contacts_interaction"] == 1 and found.stays["contacts_follow"] == 1
+    assert found.moves["contacts_purchase"] == 1 and found.moves["contacts_follow"] == 1
+    assert (found.stays["contacts_groupmember"], found.moves["contacts_groupmember"]) == (1, 1)
+    assert found.changes["remark"] == ("", "老客") and found.frees == 1
+    assert not ContactMerge.objects.exists()
+
+
+def test_c1_rights_and_sense(team, pair):
+    kept, gone = pair
+    with pytest.raises(Invalid):
+        merges.merge(team.admin, contact=kept, gone=kept)
+    with pytest.raises(Forbidden):
+        merges.merge(team.actors.anna, contact=kept, gone=gone)
+    merges.merge(team.admin, contact=kept, gone=gone)
+    with pytest.raises(Conflict) as refused:
+        merges.merge(team.admin, contact=kept, gone=gone)
+    assert refused.value.code == "already_merged"
+
+
+def test_c1_the_same_union_id_is_suggested(team, pair):
+    other = factories.contact(team.actors.bob)
+    Contact.objects.filter(pk__in=[one.pk for one in pair]).update(unionid="u1")
+    Contact.objects.filter(pk=other.pk).update(unionid="u2")
+    assert [{one.pk for one in group} for group in merges.suggestions(team.admin)] == [{one.pk for one in pair}]
+    assert merges.suggestions(team.actors.bob) == []
+    merges.merge(team.admin, contact=pair[0], gone=pair[1])
+    assert merges.suggestions(team.admin) == []
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_c1_merging_takes_a_constant_number_of_queries(number, team, pair):
+    for n in range(number):
+        record_interaction(team.admin, contact=pair[1], kind="call", key=str(n))
+        record_purchase(team.admin, contact=pair[1], order_no=str(n), amount=1)
+    with CaptureQueriesContext(connection) as queries:
+        merges.merge(team.admin, contact=pair[0], gone=pair[1])
+    assert len(queries) == QUERIES
+
+
+# --- At once --------------------------------------------------------------------------------------------------
+
+
+def two(enterprise):
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        return factories.contact(actor), factories.contact(actor)
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_q14_merging_the_same_pair_many_times_at_once_frees_one_place():
+    enterprise = factories.enterprise()
+    a, b = two(enterprise)
+
+    def work(kept, gone):
+        def run():
+            with tenant(enterprise.pk):
+                try:
+                    merges.merge(factories.super_admin(enterprise), contact=kept, gone=gone)
+                except Conflict as refused:
+                    return refused.code
+                return "merged"
+
+        return run
+
+    results = in_parallel([work(a, b), work(b, a)] * 4)
+    assert sorted(results) == ["already_merged"] * 7 + ["merged"]
+    assert consistent(enterprise) == 1
+    with tenant(enterprise.pk):
+        assert Contact.objects.filter(merged_into=None).count() == 1
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_q14_undoing_many_times_at_once_takes_one_place():
+    enterprise = factories.enterprise()
+    a, b = two(enterprise)
+    with tenant(enterprise.pk):
+        made = merges.merge(factories.super_admin(enterprise), contact=a, gone=b)
+
+    def work():
+        with tenant(enterprise.pk):
+            try:
+                merges.undo(factories.super_admin(enterprise), merge=made)
+            except Conflict as refused:
+                return refused.code
+            return "undone"
+
+    assert sorted(in_parallel([work] * 6)) == ["already_undone"] * 5 + ["undone"]
+    assert consistent(enterprise) == 2
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_c8_deleting_for_good_takes_along_who_was_merged():
+    enterprise = factories.enterprise()
+    a, b = two(enterprise)
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        merges.merge(actor, contact=a, gone=b)
+        archive_contact(actor, contact=a)
+    run = do(enterprise, "delete", ids=[a.pk], params={"count": 1})
+    assert run.result["done"] == 1, run.result
+    with tenant(enterprise.pk):
+        assert not Contact.objects.exists() and not ContactMerge.objects.exists() and not MergeItem.objects.exists()
+        assert set(LedgerEntry.objects.values_list("contact_label", flat=True)) == {""}
+
+
+# --- Pages and API --------------------------------------------------------------------------------------------
+
+
+def test_c1_x1_merging_by_the_api_and_the_console(api, enterprise):
+    kept, gone = two(enterprise)
+    with tenant(enterprise.pk):
+        Contact.objects.update(unionid="u1")
+        browser = Client()
+        browser.force_login(factories.super_admin(enterprise).member.user)
+    browser.cookies["language"] = "en"
+    base = f"/api/v1/contacts/{kept.pk}/merges"
+    assert len(api.get("/api/v1/contacts/merge-suggestions").json()["results"][0]["contacts"]) == 2
+    body = {"gone": str(gone.pk)}
+    assert api.post(f"{base}/preview", body, "application/json").json()["frees"] == 1
+    made = api.post(base, body, "application/json")
+    assert made.status_code == 201
+    assert api.get(f"/api/v1/contacts/{gone.pk}").status_code == 404
+    assert len(api.get(base).json()["results"]) == 1
+    undone = api.post(f"{base}/{made.json()['id']}/undo", {}, "application/json")
+    assert undone.status_code == 200 and undone.json()["id"] == str(gone.pk)
+
+    console = f"/e/{enterprise.code}/contacts"
+    assert "Merge" in browser.get(f"{console}/merge/").content.decode()
+    assert str(gone.pk) in browser.get(f"{console}/{kept.pk}/merge/").content.decode()
+    assert str(gone.name) in browser.get(f"{console}/{kept.pk}/merge/?search={gone.name}").content.decode()
+    assert "one place is given back" in browser.get(f"{console}/{kept.pk}/merge/?with={gone.pk}").content.decode()
+    assert browser.post(f"{console}/{kept.pk}/merge/", {"with": str(gone.pk)}).status_code == 302
+    page = browser.get(f"{console}/{kept.pk}/").content.decode()
+    assert "/unmerge/" in page
+    with tenant(enterprise.pk):
+        merge_id = ContactMerge.objects.get(undone_at=None).pk
+    assert browser.post(f"{console}/{kept.pk}/unmerge/{merge_id}/").status_code == 302
+    assert consistent(enterprise) == 2
