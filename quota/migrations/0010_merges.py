@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quota", "0008_budgets"),
+        ("quota", "0009_campaigns"),
     ]
 
     operations = [
