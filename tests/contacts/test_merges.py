@@ -25,7 +25,7 @@ from tests.factories import NOON
 from tests.parallel import in_parallel
 
 DAY = timedelta(days=1)
-QUERIES = 41  # however much goes over
+QUERIES = 26  # however much goes over
 
 
 @pytest.fixture

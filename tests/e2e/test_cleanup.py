@@ -27,7 +27,7 @@ def test_c8_the_whole_clean_up(login, product):
     expect(page.locator("[data-job=done]")).to_be_visible(timeout=PATIENCE)
 
     page.goto(f"/e/{code}/inactive/")
-    expect(page.locator("a[href*='/exports/']")).to_be_visible()
+    expect(page.locator("#main a[href*='/exports/']")).to_be_visible()
     page.click("a.btn-outline-danger[href*='/contacts/bulk/delete/']")
     button = page.locator("form[action*='/start/'] .btn-danger")
     expect(button).to_be_disabled()
