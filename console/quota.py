@@ -125,17 +125,21 @@ class Packages(Page):
         view = queries.overview(self.enterprise)
         running = any(row.valid(view.now) for row in view.position.packages)
         now = PackageKind.UPGRADE if running else PackageKind.PURCHASE
+        # Smaller tiers than today's are no upgrade: nothing to explain about them.
+        choices = [
+            choice
+            for choice in queries.choices(view, now, self.enterprise)
+            if choice.refused is None or choice.refused.code != "not_an_upgrade"
+        ]
+        renewals = queries.choices(view, PackageKind.RENEWAL, self.enterprise) if view.valid_until else []
         context = {
             "view": view,
             "refusal": refusal,
             "kind": now,
-            # Smaller tiers than today's are no upgrade: nothing to explain about them.
-            "choices": [
-                choice
-                for choice in queries.choices(view, now, self.enterprise)
-                if choice.refused is None or choice.refused.code != "not_an_upgrade"
-            ],
-            "renewals": queries.choices(view, PackageKind.RENEWAL, self.enterprise) if view.valid_until else [],
+            "choices": choices,
+            "renewals": renewals,
+            "smallest_now": queries.smallest(choices, view.position.served),
+            "smallest_renewal": queries.smallest(renewals, view.position.served),
             "bars": charts.bars(view.packages, view.now),
             "may_buy": self.actor.may("quota.buy"),
         }

@@ -177,6 +177,11 @@ def choices(view: Overview, kind: rules.PackageKind, enterprise: Enterprise) -> 
     return [_choice(view, kind, price, enterprise) for price in view.prices.values()]
 
 
+def smallest(found: Iterable[Choice], wanted: int) -> int | None:
+    """The smallest tier on offer that holds `wanted` contacts: as many as today, or as the forecast expects."""
+    return min((one.tier for one in found if one.offer is not None and one.tier >= wanted), default=None)
+
+
 def _choice(view: Overview, kind: rules.PackageKind, price: TierPrice, enterprise: Enterprise) -> Choice:
     bought = view.position.packages
     answer = rules.check(

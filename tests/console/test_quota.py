@@ -15,8 +15,9 @@ from contacts.models import Contact
 from contacts.services.contacts import archive_contact
 from contacts.services.relations import add_follow
 from enterprises.models import Department, Member, Role
-from quota import outlook, services
+from quota import outlook, queries, services
 from quota.models import Account, Forecast, Package
+from quota.rules import PackageKind
 from tests import factories
 from tests.factories import NOON
 
@@ -271,6 +272,20 @@ def test_o5_a_role_that_sees_a_part_cannot_read_the_ledger(client, url, enterpri
         member: Member = factories.member(role=role)
         client.force_login(member.user)
     assert client.get(url("ledger/")).status_code == 403
+
+
+def test_q5_the_smallest_tier_that_fits_is_marked(admin, url, enterprise):
+    """Of all offers the smallest that holds what is served today, and no other."""
+    page = admin.get(url("packages/")).content.decode()
+    assert page.count("smallest that fits today") == 1
+    with tenant(enterprise.pk):
+        view = queries.overview(enterprise)
+        found = queries.choices(view, PackageKind.PURCHASE, enterprise)
+    tiers = sorted(view.prices)
+    assert queries.smallest(found, 0) == tiers[0]
+    assert queries.smallest(found, tiers[0]) == tiers[0]
+    assert queries.smallest(found, tiers[0] + 1) == tiers[1]
+    assert queries.smallest(found, tiers[-1] + 1) is None
 
 
 # --- Cost --------------------------------------------------------------------------------------------------
