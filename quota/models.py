@@ -46,6 +46,10 @@ class Account(TenantModel):
             models.CheckConstraint(condition=models.Q(served__gte=0), name="account_served_not_negative"),
         )
 
+    def crosses(self, served: int) -> bool:
+        """Does an alert begin or end when so many are served?"""
+        return not self.quiet_from <= served < self.quiet_until
+
     def holds(self, moment: datetime) -> bool:
         """Is the capacity that stands on the row in force at this moment?"""
         return within(self.capacity_since, self.capacity_until, moment)

@@ -31,6 +31,8 @@ from quota.services import alerts, teams
 from quota.services.teams import BudgetExceeded, Claimant
 
 Reason = LedgerEntry.Reason
+# Did the number leave the band in which no alert begins or ends (Q13)? See `quota.services.alerts`.
+CROSSED = "served < quiet_from OR served >= quiet_until"
 
 
 class QuotaExceeded(Refusal):
@@ -118,11 +120,11 @@ def reserve(actor: Actor, wanted: int, *, claims: Claims) -> None:
     under the lock.
     """
     taken = row(
-        """
+        f"""
         UPDATE quota_account SET served = served + %(wanted)s
         WHERE enterprise_id = %(enterprise)s AND served + %(wanted)s <= capacity - reserve
-        RETURNING capacity_since, capacity_until, budgeted
-        """,
+        RETURNING capacity_since, capacity_until, budgeted, {CROSSED}
+        """,  # noqa: S608 - our own text
         {"enterprise": current_enterprise_id(), "wanted": wanted},
     )
     if taken is None:
@@ -132,13 +134,15 @@ def reserve(actor: Actor, wanted: int, *, claims: Claims) -> None:
         account = settle(actor.enterprise)
         _require_room(actor, account, wanted, claims)
         Account.objects.update(served=F("served") + wanted)
-        budgeted = account.budgeted
+        budgeted, crossed = account.budgeted, account.crosses(account.served + wanted)
     else:
-        since, until, budgeted = taken
+        since, until, budgeted, crossed = taken
         if not rules.within(since, until, clock.now()):
             account = refresh_account(actor.enterprise)
             account.served -= wanted  # ours goes with the transaction
             _require_room(actor, account, wanted, claims)
+    if crossed:
+        alerts.look_soon()
     if budgeted:
         teams.shift(_by_owner(claims()))
 
@@ -158,6 +162,8 @@ def reserve_up_to(actor: Actor, wanted: int, *, claimants: Callable[[], Sequence
         granted = _share_out(actor, account, claimants())
     if granted.count:
         Account.objects.update(served=F("served") + granted.count)
+        if account.crosses(account.served + granted.count):
+            alerts.look_soon()
     return granted
 
 
@@ -295,10 +301,17 @@ def give_back(count: int, *, claims: Claims) -> None:
 def _change(count: int, sign: int, claims: Claims) -> None:
     """Change `served` without asking, and the budgets of the teams with it."""
     changed = row(
-        "UPDATE quota_account SET served = served + %(change)s WHERE enterprise_id = %(enterprise)s RETURNING budgeted",
+        f"""
+        UPDATE quota_account SET served = served + %(change)s
+        WHERE enterprise_id = %(enterprise)s
+        RETURNING budgeted, {CROSSED}
+        """,  # noqa: S608 - our own text
         {"enterprise": current_enterprise_id(), "change": sign * count},
     )
-    if changed is not None and changed[0]:
+    budgeted, crossed = changed or (False, False)
+    if crossed:
+        alerts.look_soon()
+    if budgeted:
         teams.shift(_by_owner(claims(), sign), fact=True)
 
 
@@ -320,25 +333,21 @@ def write_ledger_from(actor: Actor, *, source: str, params: dict, count: int, re
     """
     if not count:
         return
-    found = row(
+    written = execute(
         f"""
         WITH account AS (
             UPDATE quota_account SET ledger_number = ledger_number + %(count)s
             WHERE enterprise_id = %(enterprise)s
-            RETURNING ledger_number - %(count)s AS number, served - %(count)s * %(delta)s AS served,
-                      served < quiet_from OR served >= quiet_until AS crossed
-        ), written AS (
-            INSERT INTO quota_ledgerentry
-                (id, enterprise_id, number, at, delta, served_after, reason, contact_id, contact_label, actor_id,
-                 actor_label, job_id)
-            SELECT uuid7(), %(enterprise)s, account.number + place.nth, %(at)s, %(delta)s,
-                   account.served + %(delta)s * place.nth, %(reason)s, place.id, left(place.label, 128), %(actor)s,
-                   %(actor_label)s, %(job)s
-            FROM account, (SELECT source.id, source.label, row_number() OVER () AS nth
-                           FROM ({source}) AS source (id, label)) AS place
-            RETURNING 1
+            RETURNING ledger_number - %(count)s AS number, served - %(count)s * %(delta)s AS served
         )
-        SELECT (SELECT count(*) FROM written), account.crossed FROM account
+        INSERT INTO quota_ledgerentry
+            (id, enterprise_id, number, at, delta, served_after, reason, contact_id, contact_label, actor_id,
+             actor_label, job_id)
+        SELECT uuid7(), %(enterprise)s, account.number + place.nth, %(at)s, %(delta)s,
+               account.served + %(delta)s * place.nth, %(reason)s, place.id, left(place.label, 128), %(actor)s,
+               %(actor_label)s, %(job)s
+        FROM account, (SELECT source.id, source.label, row_number() OVER () AS nth
+                       FROM ({source}) AS source (id, label)) AS place
         """,  # noqa: S608 - the source is written by us
         {
             **params,
@@ -352,11 +361,8 @@ def write_ledger_from(actor: Actor, *, source: str, params: dict, count: int, re
             "job": actor.job_id,
         },
     )
-    written, crossed = found or (0, False)
     if written != count:
         raise RuntimeError(f"{count} places were changed, but the ledger would get {written} rows.")
-    if crossed:
-        alerts.look_soon()
 
 
 def _write_ledger(actor: Actor, places: Sequence[Place], reason: str, delta: int) -> None:

@@ -185,6 +185,20 @@ def actor_contact():
     return Contact.objects.filter(status="active").order_by("id").first()
 
 
+def test_q13_bulk_work_calls_a_worker_once(nearly):
+    with tenant(nearly.pk):
+        actor = factories.super_admin(nearly)
+        assert services.reserve_up_to(actor, 2, claimants=list).count == 2
+    assert empty_queue() == 1
+    tasks.watch(str(nearly.pk))
+    with tenant(nearly.pk):
+        services.give_back(1, claims=dict)
+    assert empty_queue() == 0  # 8 of 10: neither a new line nor calm
+    with tenant(nearly.pk):
+        services.give_back(1, claims=dict)
+    assert empty_queue() == 1
+
+
 def test_q13_a_refused_admission_calls_nobody(nearly):
     from quota.services import QuotaExceeded
 
