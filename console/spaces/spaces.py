@@ -25,7 +25,7 @@ from upstream.services import spaces as services
 from upstream.services import subgroups
 
 INDENT = 18
-PEOPLE = 50
+PEOPLE = 20
 
 
 class Spaces(SpacesPage):

@@ -62,7 +62,9 @@ def open_spaces(stage: Stage, random: Random, now: datetime) -> None:
 
 
 def _partner(actor: Actor, random: Random, name: str, **details: Any) -> None:
-    partner = partners.add_partner(actor, name=name, short_name=name[-4:] if len(name) > 8 else "", **details)
+    partner = partners.add_partner(
+        actor, name=name, short_name=name.removesuffix("有限公司")[-4:] if len(name) > 8 else "", **details
+    )
     for number in range(random.randint(1, 3)):
         called = names.person(random, 0.4)
         people.add_person(
