@@ -8,7 +8,7 @@ from collaboration.rules.transfers import State as TransferState
 from common.errors import Text
 from contacts.losses import By
 from contacts.models import BulkItem, CleanUp, Contact, Follow
-from contacts.rules import Activity, FollowUpKind, Grade, GradeSource, Plan, Status
+from contacts.rules import Activity, FollowUpKind, Grade, GradeSource, Level, Plan, Status
 from enterprises.models import Enterprise, Member
 from jobs.models import Delivery, JobRun
 from quota.models import Loan
@@ -20,6 +20,7 @@ FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
     "grade": (Grade, {"high": "purple", "middle": "blue", "low": "secondary"}),
     "grade_source": (GradeSource, {"manual": "orange"}),
     "activity": (Activity, {"frequent": "green", "occasional": "blue", "never": "secondary"}),
+    "level": (Level, {"editor": "blue", "viewer": "secondary"}),
     "kind": (Contact.Kind, {"wechat": "green", "wecom": "orange"}),
     "clean_up": (CleanUp.State, {"announced": "blue", "archived": "green", "cancelled": "secondary"}),
     "loss": (By, {"contact": "red", "member": "orange", "both": "purple"}),

@@ -20,11 +20,14 @@ from common.errors import NotFound, Refusal, Text
 from common.tenancy import tenant
 from console import errors
 from console.context import enterprise_frame
+from enterprises import view_as
 from enterprises.access import find_enterprise, member_actor
 from enterprises.actors import Actor
 from enterprises.authentication import origin
 from enterprises.models import Enterprise
 from enterprises.services import zone
+
+VIEW_AS = "view_as"  # in the session: by enterprise, the member through whose eyes its pages are seen
 
 
 def toast(response: HttpResponse, text: str, level: str = "success") -> HttpResponse:
@@ -49,6 +52,7 @@ class Page(View):
 
     permission: ClassVar[str | None] = None
     template: ClassVar[str] = ""
+    with_own_eyes: ClassVar[bool] = False
     title: Text = ""
     actor: Actor
     enterprise: Enterprise
@@ -63,6 +67,7 @@ class Page(View):
         with tenant(self.enterprise.pk), timezone.override(zone(self.enterprise)):
             try:
                 self.actor = member_actor(self.enterprise, request.user, "console", **origin(request))
+                self._look()
                 if self.permission:
                     self.actor.require(self.permission)
                 with self._undone_when_refused():
@@ -111,6 +116,14 @@ class Page(View):
         if self.request.htmx:  # type: ignore[attr-defined]
             return HttpResponseClientRedirect(url)
         return HttpResponseRedirect(url)
+
+    def _look(self) -> None:
+        """Whose eyes the page is seen with: one's own, or those that a super admin has chosen (O5)."""
+        chosen = self.request.session.get(VIEW_AS, {}).get(str(self.enterprise.pk))
+        found = view_as.through(self.actor, chosen) if chosen and not self.with_own_eyes else None
+        if found is not None:
+            self.actor = found
+            view_as.only_read(self.request.method)
 
     def _undone_when_refused(self) -> AbstractContextManager[Any]:
         """A savepoint around writes, so that a refusal leaves nothing; reading needs none."""

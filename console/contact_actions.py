@@ -77,12 +77,12 @@ class FormPage(OneContact):
         super().__init_subclass__(**kwargs)
         cls.permission = cls.right.code
 
-    def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    def get(self, request: HttpRequest, pk: UUID, **_more: Any) -> HttpResponseBase:
         contact = self.contact(pk)
         access.require(self.actor, contact, self.right)
         return self._show(contact, self.form(contact, None))
 
-    def post(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    def post(self, request: HttpRequest, pk: UUID, **_more: Any) -> HttpResponseBase:
         contact = self.contact(pk)
         access.require(self.actor, contact, self.right)
         form = self.form(contact, request.POST)

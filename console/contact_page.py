@@ -13,12 +13,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from collaboration.queries import grants
 from common.errors import NotFound, Text
 from console.base import Page
 from console.follow_up_forms import shown as shown_follow_up
 from contacts import access, agenda, queries, worn_tags
 from contacts.models import Contact, Follow, GroupChat, GroupMember, Purchase
-from contacts.rules import Grade, Kind, Right, Side, Status, masked_phone
+from contacts.rules import Grade, Kind, Level, Right, Side, Status, masked_phone
 from contacts.services import merges, tag_rules
 from enterprises import audit
 from enterprises.audit_actions import label as action_label
@@ -88,6 +89,7 @@ class ContactPage(OneContact):
         return {name: label for name, (label, code) in TABS.items() if code is None or self.actor.may(code)}
 
     def _profile(self, contact: Contact) -> dict[str, Any]:
+        collaborators = grants.collaborators(contact)
         context: dict[str, Any] = {
             "worn": worn_tags.of(contact),
             "merges": [made for made in merges.of(contact)[:MERGES] if merges.can_undo(made)]
@@ -97,6 +99,8 @@ class ContactPage(OneContact):
             "may_phones": self.actor.may("contacts.phones"),
             "may_privacy": Right.DELETE in self.rights
             or (self.actor.may("contacts.export") and self.actor.may("contacts.phones")),
+            "collaborators": collaborators,
+            "collaborates": any(one.member.pk == self.actor.member_id and not one.invited for one in collaborators),
             "may_archive": Right.ARCHIVE in self.rights and contact.status == Status.ACTIVE,
             "may_restore": Right.ARCHIVE in self.rights and contact.status == Status.ARCHIVED,
         }
@@ -156,7 +160,7 @@ class ContactPage(OneContact):
         return {"worn": worn_tags.of(contact), "verdicts": tag_rules.explain(self.actor, contact)}
 
     def _visibility(self, contact: Contact) -> dict[str, Any]:
-        return {"viewers": queries.viewers(contact)}
+        return {"viewers": queries.viewers(contact), "may_see_people": self.actor.may("members.view")}
 
     def _audit(self, contact: Contact) -> dict[str, Any]:
         entries = audit.visible_to(self.actor).filter(subject_id=contact.pk).order_by("-at", "-id")[:ENTRIES]
@@ -186,6 +190,8 @@ def describe(event: queries.Event) -> str:
         return f"{known.get(data.get('from'), '—')} → {known.get(data.get('to'), '—')}"
     if event.kind == Kind.OWNER_CHANGED:
         return f"{data.get('from') or '—'} → {data.get('to') or '—'}"
+    if event.kind == Kind.COLLABORATOR_JOINED and "level" in data:
+        return f"{data.get('name')} · {Level(data['level']).label}"
     if event.kind == Kind.UNFOLLOWED:
         return _("Ended by the contact") if data.get("by") == "contact" else _("Ended by the member")
     return str(data.get("text") or data.get("name") or data.get("source") or "")

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from common.errors import Text
 from console.templatetags.console import DASH, avatar, badge, money
-from contacts.models import FollowTag
+from contacts.models import FollowTag, Grant
 from contacts.rules import masked_phone
 
 COOKIE = "contact_columns"
@@ -33,8 +33,13 @@ FIELDS = (
 def rows_of(contacts: QuerySet) -> QuerySet:
     """What the table shows of contacts: plain rows, with the owner's name and the names of the tags."""
     tags = FollowTag.objects.filter(contact_id=OuterRef("pk")).order_by("tag__name").values("tag__name").distinct()
-    annotated = contacts.annotate(owner_name=F("owner__name"), tag_names=ArraySubquery(tags))
-    return annotated.values_list(*FIELDS, "owner_name", "tag_names", named=True)
+    grants = Grant.objects.in_force().filter(contact_id=OuterRef("pk")).exclude(member_id=OuterRef("owner_id"))
+    annotated = contacts.annotate(
+        owner_name=F("owner__name"),
+        tag_names=ArraySubquery(tags),
+        collaborator_names=ArraySubquery(grants.order_by("granted_at", "id").values("member__name")),
+    )
+    return annotated.values_list(*FIELDS, "owner_name", "tag_names", "collaborator_names", named=True)
 
 
 class Words:
@@ -116,6 +121,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("phones", gettext_lazy("Phones"), lambda row, words: ", ".join(map(masked_phone, row.phones))),
     Column("external_userid", gettext_lazy("External user id"), _text("external_userid")),
     Column("owner", gettext_lazy("Owner"), lambda row, words: row.owner_name or DASH),
+    Column("collaborators", gettext_lazy("Collaborators"), lambda row, words: ", ".join(row.collaborator_names)),
     Column("tags", gettext_lazy("Tags"), _tags),
     Column("grade", gettext_lazy("Grade"), _grade),
     Column("activity", gettext_lazy("Activity"), lambda row, words: words.badge("activity", row.activity)),
@@ -124,7 +130,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("last_customer", gettext_lazy("Last customer activity"), _day("last_customer_at")),
     Column("added", gettext_lazy("Added"), _day("added_at"), "added_at"),
 )
-DEFAULT = ("person", "remark", "company", "owner", "tags", "grade", "last_contact", "added")
+DEFAULT = ("person", "remark", "company", "owner", "collaborators", "tags", "grade", "last_contact", "added")
 ORDERINGS = tuple(column.sort for column in COLUMNS if column.sort)
 
 

@@ -16,9 +16,9 @@ from console.contact_page import OneContact
 from console.follow_up_forms import FollowUpForm, WriteForm, shown
 from console.forms import attach
 from console.listing import Listing
-from contacts import agenda
+from contacts import access, agenda
 from contacts.models import Contact, FollowUp, FollowUpFile
-from contacts.rules import Plan
+from contacts.rules import Plan, Right
 from contacts.services import attachments, calendars
 from contacts.services import follow_ups as services
 from enterprises.rest import get_or_404
@@ -80,7 +80,9 @@ class Write(OneContact):
     title = _("Write a follow-up")
 
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
-        return self._show(self.contact(pk), WriteForm(None, self.actor))
+        contact = self.contact(pk)
+        access.require(self.actor, contact, Right.FOLLOW_UP)
+        return self._show(contact, WriteForm(None, self.actor))
 
     def post(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
         contact = self.contact(pk)

@@ -76,6 +76,7 @@ MENU: tuple[Entry, ...] = (
         _("Collaboration"),
         "users-group",
         children=(
+            Entry(_("My collaborations"), url="collaborations"),
             Entry(_("Collaboration policy"), url="collaboration-policy"),
             Entry(_("Team board"), url="team-board"),
         ),

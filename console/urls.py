@@ -8,6 +8,7 @@ from console import (
     bulk,
     calendar,
     cleanup,
+    collaborators,
     contact_views,
     contacts,
     follow_ups,
@@ -30,6 +31,7 @@ from console import (
     spaces,
     team_board,
     transfers,
+    view_as,
     workbench,
 )
 
@@ -38,6 +40,7 @@ pages = [
     *budgets.urlpatterns,
     *bulk.urlpatterns,
     *cleanup.urlpatterns,
+    *collaborators.urlpatterns,
     *follow_ups.urlpatterns,  # before the contacts' tabs
     *contact_views.urlpatterns,
     *persons.urlpatterns,  # before the contacts' tabs
@@ -57,6 +60,7 @@ pages = [
     *radar.urlpatterns,
     *team_board.urlpatterns,
     *transfers.urlpatterns,
+    *view_as.urlpatterns,
 ]
 
 urlpatterns = [

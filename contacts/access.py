@@ -5,10 +5,12 @@ the answer holds until the end of the transaction: owners and grants change unde
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
+from common import clock
 from common.errors import Forbidden, NotFound, Text
 from common.sql import row
 from contacts.models import Contact
@@ -24,7 +26,10 @@ _NOBODY: frozenset[Level] = frozenset()
 _RELATIONS = """
 SELECT (SELECT CASE follow.state WHEN 'active' THEN 'follower' ELSE 'viewer' END FROM contacts_follow AS follow
         WHERE follow.enterprise_id = %(enterprise)s AND follow.contact_id = %(contact)s
-          AND follow.member_id = %(member)s AND follow.state <> 'deleted_by_member')
+          AND follow.member_id = %(member)s AND follow.state <> 'deleted_by_member'),
+       (SELECT level FROM contacts_grant AS held
+        WHERE held.enterprise_id = %(enterprise)s AND held.contact_id = %(contact)s AND held.member_id = %(member)s
+          AND (held.expires_at IS NULL OR held.expires_at > %(now)s))
 """
 
 # What a level means in SQL over `contact`, for people who see what they are related to; %(actor)s is their id.
@@ -32,6 +37,9 @@ _HELD = {
     Level.OWNER: "contact.owner_id = %(actor)s",
     Level.FOLLOWER: """EXISTS (SELECT FROM contacts_follow AS own WHERE own.enterprise_id = contact.enterprise_id
         AND own.contact_id = contact.id AND own.member_id = %(actor)s AND own.state = 'active')""",
+    Level.EDITOR: """EXISTS (SELECT FROM contacts_grant AS held WHERE held.enterprise_id = contact.enterprise_id
+        AND held.contact_id = contact.id AND held.member_id = %(actor)s AND held.level = 'editor'
+        AND (held.expires_at IS NULL OR held.expires_at > %(now)s))""",
 }
 
 
@@ -44,7 +52,8 @@ def levels(actor: Actor, contact: Contact) -> frozenset[Level]:
         return _ADMIN if Contact.objects.visible_to(actor).filter(pk=contact.pk).exists() else _NOBODY
     if contact.owner_id == member.pk:
         return _OWNER  # gives everything that the others give
-    found = row(_RELATIONS, {"enterprise": member.enterprise_id, "contact": contact.pk, "member": member.pk})
+    asked = {"enterprise": member.enterprise_id, "contact": contact.pk, "member": member.pk, "now": clock.now()}
+    found = row(_RELATIONS, asked)
     return frozenset(Level(level) for level in found or () if level is not None)
 
 
@@ -83,8 +92,15 @@ def require_fields(actor: Actor, contact: Contact, fields: Iterable[str]) -> Non
         raise Forbidden(text % {"fields": ", ".join(denied)}, code="field_forbidden", errors=errors)
 
 
+def asking(actor: Actor) -> dict[str, Any]:
+    """What the SQL of `permits` asks about the actor."""
+    member = actor.member
+    staff = member is not None and member.role.scope == Role.Scope.RELATED
+    return {"actor": actor.member_id, "staff": staff, "now": clock.now()}
+
+
 def permits(right: Right) -> str:
-    """The same question as SQL over `contact`, with %(actor)s and %(staff)s; of contacts that the actor sees."""
+    """The same question as SQL over `contact`, with what `asking` gives; of contacts that the actor sees."""
     if Level.VIEWER in right.levels:
         return "true"  # whoever sees it
     held = [condition for level, condition in _HELD.items() if level in right.levels]

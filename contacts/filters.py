@@ -21,7 +21,7 @@ from common import clock, paging
 from common.errors import Invalid
 from common.ids import parse_uuid
 from contacts import search
-from contacts.models import CleanUpItem, Contact, Follow, FollowTag, GroupMember
+from contacts.models import CleanUpItem, Contact, Follow, FollowTag, Grant, GroupMember
 from contacts.querysets import members_of_departments
 from contacts.rules import Activity, Grade, Relation, Status
 from enterprises.actors import Actor
@@ -135,6 +135,9 @@ class ContactFilterSet(django_filters.FilterSet):
         ListField, "by_owner", _("Ids of owners; “me”; “none” for contacts without one."), words=("me", "none")
     )
     member = _ask(ListField, "by_member", _("Ids of members who are friends of the contact; “me”."), words=("me",))
+    collaborator = _ask(
+        ListField, "by_collaborator", _("Ids of members who collaborate on the contact; “me”."), words=("me",)
+    )
     kind = _ask(ListField, "by_values", _("WeChat or WeCom."), choices=Contact.Kind)
     status = _ask(ListField, "by_values", _("Active, archived, lost."), choices=Status)
     grade = _ask(ListField, "by_values", _("Value grades."), choices=Grade)
@@ -176,6 +179,10 @@ class ContactFilterSet(django_filters.FilterSet):
     def by_member(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
         follows = Follow.objects.filter(contact_id=OuterRef("pk"), state=Follow.State.ACTIVE)
         return queryset.filter(Exists(follows.filter(member_id__in=self._members(value))))
+
+    def by_collaborator(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
+        grants = Grant.objects.in_force().filter(contact_id=OuterRef("pk"), member_id__in=self._members(value))
+        return queryset.filter(Exists(grants))
 
     def by_value(self, queryset: QuerySet, name: str, value: Any) -> QuerySet:
         return queryset.filter(**{name: value})

@@ -14,13 +14,13 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from common import paging
+from common import clock, paging
 from common.choices import Choice
 from common.errors import Invalid
 from common.ids import parse_uuid
 from common.sql import dicts, row, rows
 from common.tenancy import current_enterprise_id
-from contacts.models import Contact, Follow, GroupChat, GroupMember, Interaction
+from contacts.models import Contact, Follow, Grant, GroupChat, GroupMember, Interaction
 from contacts.rules import MASKED_PHONE, Kind, Side
 from enterprises.actors import Actor
 from enterprises.authority import members_in_range
@@ -47,7 +47,7 @@ _MASKED = f"ARRAY(SELECT {MASKED_PHONE.format('phone')} FROM unnest(c.phones) AS
 
 
 # PostgreSQL writes the JSON: a page of contacts with all that belongs to them costs one statement and no loop.
-def _document(phones: bool, more: str = "") -> str:
+def _document(phones: bool, more: str = "", now: str = "%s") -> str:
     numbers = "c.phones" if phones else _MASKED
     return f"""json_build_object(
     'id', c.id, 'external_userid', c.external_userid, 'unionid', c.unionid, 'name', c.name, 'remark', c.remark,
@@ -62,7 +62,16 @@ def _document(phones: bool, more: str = "") -> str:
         JOIN enterprises_member m ON m.enterprise_id = f.enterprise_id AND m.id = f.member_id
         WHERE f.enterprise_id = c.enterprise_id AND f.contact_id = c.id AND f.state = 'active'
     ), '[]'::json),
-    'collaborators', '[]'::json,
+    'collaborators', COALESCE((
+        SELECT json_agg(json_build_object(
+            'member', json_build_object('id', m.id, 'name', m.name),
+            'level', held.level, 'expires_at', {_time("held.expires_at")}
+        ) ORDER BY held.granted_at, held.id)
+        FROM contacts_grant held
+        JOIN enterprises_member m ON m.enterprise_id = held.enterprise_id AND m.id = held.member_id
+        WHERE held.enterprise_id = c.enterprise_id AND held.contact_id = c.id
+          AND held.member_id IS DISTINCT FROM c.owner_id AND (held.expires_at IS NULL OR held.expires_at > {now})
+    ), '[]'::json),
     'grade', c.grade, 'grade_source', c.grade_source, 'spend_365d', c.spend_365d::text, 'activity', c.activity,
     'inactive', c.inactive, 'last_contact_at', {_time("c.last_contact_at")},
     'last_customer_at', {_time("c.last_customer_at")}, 'added_at', {_time("c.added_at")},
@@ -87,7 +96,7 @@ _OWNERS = "LEFT JOIN enterprises_member o ON o.enterprise_id = c.enterprise_id A
 def _one(phones: bool) -> str:
     more = f", 'description', c.description, 'lost_at', {_time('c.lost_at')}"
     return f"""
-        SELECT {_document(phones, more)}
+        SELECT {_document(phones, more, now="%(now)s")}
         FROM contacts_contact c {_OWNERS}
         WHERE c.enterprise_id = %(enterprise)s AND c.id = %(id)s
         """  # noqa: S608 - nothing of it comes from outside
@@ -106,7 +115,7 @@ def _page(phones: bool) -> str:
 def document(actor: Actor, contact: Contact) -> orjson.Fragment:
     """The contact as API.md shows it, ready JSON, with what lists do not carry. Phones as the actor may see them."""
     statement = _one(actor.may("contacts.phones"))
-    found = row(statement, {"enterprise": current_enterprise_id(), "id": contact.pk})
+    found = row(statement, {"enterprise": current_enterprise_id(), "id": contact.pk, "now": clock.now()})
     assert found is not None
     return orjson.Fragment(found[0])
 
@@ -123,7 +132,7 @@ def documents(actor: Actor, asked: paging.Keyset) -> tuple[paging.Page, list[orj
     statement = _page(actor.may("contacts.phones")).format(
         source=source, direction="DESC" if asked.descending else "ASC"
     )
-    page = asked.page([read(*one) for one in rows(statement, (*params, current_enterprise_id()))])
+    page = asked.page([read(*one) for one in rows(statement, (clock.now(), *params, current_enterprise_id()))])
     return page, [orjson.Fragment(one.document) for one in page.rows]
 
 
@@ -272,15 +281,20 @@ class Rule(Choice):
     RANGE = "range", _("Manages the owner's department")
     OWNER = "owner", _("Is the owner")
     FOLLOWER = "follower", _("Is a friend of the contact")
+    COLLABORATOR = "collaborator", _("Collaborates")
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """A member who sees a contact, and by which rules. `departments`: through which given departments."""
+    """A member who sees a contact, and by which rules.
+
+    `departments`: through which given departments; `grant`: the collaborator's, in force.
+    """
 
     member: Member
     rules: tuple[Rule, ...]
     departments: tuple[str, ...] = ()
+    grant: Grant | None = None
 
 
 _ANCESTORS = """
@@ -302,6 +316,7 @@ def viewers(contact: Contact) -> list[Viewer]:
     above = RawSQL(_ANCESTORS, (enterprise, department, enterprise))  # noqa: S611
     follows = Follow.objects.filter(contact=contact, member_id=OuterRef("pk"))
     given = AdminRange.objects.filter(member_id=OuterRef("pk"), department_id__in=above)
+    grants = {grant.member_id: grant for grant in Grant.objects.filter(contact=contact).in_force()}
     members = (
         Member.objects.filter(status=Member.Status.ACTIVE)
         .annotate(
@@ -311,7 +326,7 @@ def viewers(contact: Contact) -> list[Viewer]:
         .filter(
             Q(role__scope=Role.Scope.ALL)
             | Q(role__scope=Role.Scope.DEPARTMENTS, in_range=True)
-            | Q(role__scope=Role.Scope.RELATED) & (Q(pk=contact.owner_id) | Q(follows_it=True))
+            | Q(role__scope=Role.Scope.RELATED) & (Q(pk=contact.owner_id) | Q(follows_it=True) | Q(pk__in=grants))
         )
         .select_related("role", "department")
         .order_by("role__scope", "name", "id")
@@ -322,13 +337,13 @@ def viewers(contact: Contact) -> list[Viewer]:
     ):
         granted.setdefault(member_id, []).append(name)
     return [
-        _viewer(member, contact, tuple(sorted(granted.get(member.pk, ()))))
+        _viewer(member, contact, tuple(sorted(granted.get(member.pk, ()))), grants.get(member.pk))
         for member in members
         if "contacts.view" in member.role.codes
     ]
 
 
-def _viewer(member: Any, contact: Contact, departments: tuple[str, ...]) -> Viewer:
+def _viewer(member: Any, contact: Contact, departments: tuple[str, ...], grant: Grant | None) -> Viewer:
     found = []
     if member.role.scope == Role.Scope.ALL:
         found.append(Rule.EVERYTHING)
@@ -338,4 +353,6 @@ def _viewer(member: Any, contact: Contact, departments: tuple[str, ...]) -> View
         found.append(Rule.OWNER)
     if member.follows_it:
         found.append(Rule.FOLLOWER)
-    return Viewer(member, tuple(found), departments if Rule.RANGE in found else ())
+    if grant is not None:
+        found.append(Rule.COLLABORATOR)
+    return Viewer(member, tuple(found), departments if Rule.RANGE in found else (), grant)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.db.models.expressions import RawSQL
 
+from common import clock
 from common.tenancy import TenantQuerySet
 from contacts.rules import Status
 from enterprises.authority import members_in_range
@@ -27,8 +28,9 @@ class ContactQuerySet(TenantQuerySet):
     def visible_to(self, actor: "Actor") -> Self:
         """The contacts that exist for this actor (O4, O5).
 
-        Super admins: all; graded admins: those whose owner is in their departments; staff: those they own or
-        follow. The system sees all. `contacts.queries.viewers` gives the same answer from the other side.
+        Super admins: all; graded admins: those whose owner is in their departments; staff: those they own,
+        follow or collaborate on. The system sees all. `contacts.queries.viewers` gives the same answer from the
+        other side.
         """
         member = actor.member
         found = self.filter(merged_into=None)  # who was merged into another contact is that one
@@ -36,12 +38,14 @@ class ContactQuerySet(TenantQuerySet):
             return found
         if member.role.scope == Role.Scope.DEPARTMENTS:
             return found.filter(owner_id__in=members_in_range(member).values("id"))
-        # Two index scans, whatever the size of the enterprise; an OR would read all of its contacts.
+        # Three index scans, whatever the size of the enterprise; an OR would read all of its contacts.
         related = RawSQL(
             "SELECT id FROM contacts_contact WHERE enterprise_id = %s AND owner_id = %s"
             " UNION SELECT contact_id FROM contacts_follow"
-            " WHERE enterprise_id = %s AND member_id = %s AND state <> 'deleted_by_member'",
-            (member.enterprise_id, member.pk, member.enterprise_id, member.pk),
+            " WHERE enterprise_id = %s AND member_id = %s AND state <> 'deleted_by_member'"
+            " UNION SELECT contact_id FROM contacts_grant"
+            " WHERE enterprise_id = %s AND member_id = %s AND (expires_at IS NULL OR expires_at > %s)",
+            (*(member.enterprise_id, member.pk) * 3, clock.now()),
         )
         return found.filter(id__in=related)
 

@@ -105,6 +105,8 @@ class Kind(Choice):
     GRADE_CHANGED = "grade_changed", _("Value grade changed"), Side.SYSTEM
     MERGED = "merged", _("Merged with another contact"), Side.SYSTEM
     UNMERGED = "unmerged", _("Merge taken back"), Side.SYSTEM
+    COLLABORATOR_JOINED = "collaborator_joined", _("Collaborator joined"), Side.SYSTEM
+    COLLABORATOR_LEFT = "collaborator_left", _("Collaborator left"), Side.SYSTEM
 
 
 def is_customer_side(kind: str) -> bool:
@@ -315,6 +317,8 @@ class Level(Choice):
     FOLLOWER = "follower", _("Friend")
 
 
+GRANTED = (Level.VIEWER, Level.EDITOR)  # to collaborators, from less to more
+
 _ALL = frozenset(Level)
 _WRITERS = _ALL - {Level.VIEWER}
 _FRIENDS = frozenset({Level.ADMIN, Level.OWNER, Level.FOLLOWER})
@@ -363,6 +367,7 @@ class Right(Choice):
     )
     GRADE = "grade", _("Override the value grade"), "contacts.grade", _CORE, ("grade", "grade_source")
     ASSIGN = "assign", _("Change the owner"), "contacts.assign", _CORE, ("owner",)
+    SHARE = "share", _("Invite and remove collaborators"), "contacts.share", _CORE, ("collaborators",)
     ARCHIVE = "archive", _("Archive and restore"), "contacts.archive", _CORE, ("status", "archived_at")
     DELETE = "delete", _("Delete for good"), "contacts.delete", _CORE
     MERGE = "merge", _("Merge with another contact"), "contacts.merge", _CORE

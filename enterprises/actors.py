@@ -24,6 +24,7 @@ class Actor:
     job_id: UUID | None = None
     label: str = "system"
     throttle_key: str = ""
+    looking: "Member | None" = None  # who looks through this member's eyes (enterprises.view_as)
 
     @classmethod
     def of(cls, enterprise: "Enterprise", member: "Member", via: Via, **origin: str | None) -> "Actor":

@@ -76,12 +76,18 @@ def require_ranges(actor: Actor, departments: Iterable[UUID]) -> None:
 
 
 def require_member(actor: Actor, member: Member) -> None:
-    """Raise Forbidden unless the actor may manage this member: in their range, and not above them."""
+    """Raise Forbidden unless the actor may manage this member: in their range, neither above them nor their peer.
+
+    Super admins manage each other: somebody has to. A graded admin with the same departments is a peer.
+    """
     actor.require("members.manage")
     require_department(actor, member.department_id)
     require_covers(actor, member.role)
     if member.role.scope == Role.Scope.DEPARTMENTS:
-        require_ranges(actor, ranges_of(member))
+        given = ranges_of(member)
+        require_ranges(actor, given)
+        if member.pk != actor.member_id and managed_departments(actor) == subtree(given):
+            raise Forbidden(_("This admin manages the same departments as you do."), code="peer")
 
 
 def may_manage(actor: Actor, member: Member) -> bool:

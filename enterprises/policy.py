@@ -257,6 +257,18 @@ class Policy(ContactCare, SpacesPolicy, frozen=True, extra="forbid", validate_de
     radar_days: Annotated[
         Days, Text(Group.TEAM, _("In touch lately (days)"), _("Such a follower is suggested as a duplicate's owner."))
     ] = 90
+    collaborators_max: Annotated[
+        Count,
+        Text(Group.COLLABORATION, _("Collaborators per contact"), _("Open invitations included; roles may differ.")),
+    ] = 3
+    collaboration_invitation_days: Annotated[
+        Days,
+        Text(Group.COLLABORATION, _("Invitations to collaborate (days)"), _("How long one can be accepted.")),
+    ] = 14
+    collaboration_warning_days: Annotated[
+        Days,
+        Text(Group.COLLABORATION, _("Tell before a collaboration ends (days)"), _("Owner and collaborator are told.")),
+    ] = 3
     invitation_days: Annotated[
         int,
         Field(ge=1, le=90),

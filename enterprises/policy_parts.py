@@ -24,6 +24,7 @@ class Group(Choice):
     SPACES = "spaces", _("Upstream and downstream")
     BATCHES = "batches", _("Batches")
     HANDOVER = "handover", _("Hand-over")
+    COLLABORATION = "collaboration", _("Collaboration")
     TEAM = "team", _("Team board and duplicates")
     ACCESS = "access", _("Access")
 

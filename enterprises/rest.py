@@ -18,11 +18,12 @@ from common import clock, paging
 from common.errors import Invalid, NotFound, Stale
 from common.ids import parse_uuid
 from common.tenancy import tenant
-from enterprises import idempotency
+from enterprises import idempotency, view_as
 from enterprises.actors import Actor
-from enterprises.models import ApiToken, Enterprise
+from enterprises.models import ApiToken, Enterprise, Member
 from enterprises.tokens import needs_touch
 
+VIEW_AS = "X-View-As"
 LIST_PARAMETERS = {"cursor", "page_size", "ordering", "count"}
 
 
@@ -63,10 +64,19 @@ class TenantAPIView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         refuse_nul(request)
+        if (through := request.headers.get(VIEW_AS)) is not None:
+            self._look(request, through)
         method = "GET" if request.method == "HEAD" else request.method
         if code := self.permissions.get(method or ""):
             self.actor.require(code)
         idempotency.replay(request)
+
+    def _look(self, request: Request, through: str) -> None:
+        """Answer as the named member would be answered: for super admins, read-only, each time audited (O5)."""
+        member = get_or_404(Member.objects.select_related("role"), through)
+        view_as.begin(self.actor, member=member)
+        request.auth = view_as.through(self.actor, member.pk)
+        view_as.only_read(request.method)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         return super().perform_content_negotiation(request, force or self.any_accept)

@@ -21,6 +21,7 @@ JOBS = (
     ("quota.forecast", "00:37", 60),
     ("collaboration.board", ":37", 20),
     ("collaboration.radar", "03:43", 60),
+    ("collaboration.expire_grants", ":19", 30),
     ("contacts.grade", "02:11", 90),
     ("contacts.tag_inactive", "03:17", 60),
     ("contacts.index", "04:07", 60),

@@ -262,6 +262,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "CollaborationLevel": "collaboration.models.grants.LEVELS",
+        "VisibilityRule": "contacts.queries.Rule.choices",
         "ContactKind": "contacts.models.Contact.Kind",
         "FollowUpKind": "contacts.rules.FollowUpKind.choices",
         "ContactStatus": "contacts.rules.Status.choices",

@@ -1,5 +1,5 @@
 """Jobs of this room, a module per noun; importing a module registers its jobs."""
 
-from collaboration.tasks import board, duplicates, transfers
+from collaboration.tasks import board, duplicates, grants, transfers
 
-__all__ = ["board", "duplicates", "transfers"]
+__all__ = ["board", "duplicates", "grants", "transfers"]

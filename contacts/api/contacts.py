@@ -274,6 +274,8 @@ class VisibilityView(ContactView):
                 "role": viewer.member.role.label,
                 "rules": viewer.rules,
                 "departments": viewer.departments,
+                "level": viewer.grant and viewer.grant.level,
+                "expires_at": viewer.grant and viewer.grant.expires_at,
             }
             for viewer in found
         ]

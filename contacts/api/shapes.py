@@ -7,7 +7,7 @@ from common.rest import Body
 from contacts.filters import ContactFilterSet
 from contacts.models import Contact
 from contacts.queries import Rule
-from contacts.rules import Activity, Grade, GradeSource, Kind, Side, Status, TagColour
+from contacts.rules import GRANTED, Activity, Grade, GradeSource, Kind, Side, Status, TagColour
 
 RECORDED = [(kind.value, kind.label) for kind in Kind if kind.side is not Side.SYSTEM]
 
@@ -22,6 +22,12 @@ class FollowerShape(serializers.Serializer):
     added_at = serializers.DateTimeField()
     remark = serializers.CharField()
     source = serializers.CharField()
+
+
+class CollaboratorShape(serializers.Serializer):
+    member = NamedShape()
+    level = serializers.ChoiceField([(level.value, level.label) for level in GRANTED])
+    expires_at = serializers.DateTimeField(allow_null=True)
 
 
 class TagShape(serializers.Serializer):
@@ -42,7 +48,7 @@ class ContactShape(serializers.Serializer):
     status = serializers.ChoiceField(Status.choices())
     owner = NamedShape(allow_null=True)
     followers = FollowerShape(many=True)
-    collaborators = NamedShape(many=True)
+    collaborators = CollaboratorShape(many=True)
     grade = serializers.ChoiceField(Grade.choices())
     grade_source = serializers.ChoiceField(GradeSource.choices())
     spend_365d = serializers.DecimalField(14, 2)
@@ -192,6 +198,8 @@ class ViewerShape(serializers.Serializer):
     role = serializers.CharField()
     rules = serializers.ListField(child=serializers.ChoiceField(Rule.choices()))
     departments = serializers.ListField(child=serializers.CharField(), help_text="Given departments that lead here.")
+    level = serializers.CharField(allow_null=True, help_text="Of a collaborator.")
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="When the collaboration ends.")
 
 
 class ViewersShape(serializers.Serializer):

@@ -15,6 +15,7 @@ from contacts.models.contacts import (
     TagGroup,
 )
 from contacts.models.follow_ups import CalendarFeed, FollowUp, FollowUpFile
+from contacts.models.grants import Grant
 from contacts.models.merges import ContactMerge, MergeItem
 from contacts.models.platform import PlatformComparison, PlatformDifference, PlatformEntry
 from contacts.models.search import SearchEntry
@@ -32,6 +33,7 @@ __all__ = [
     "FollowTag",
     "FollowUp",
     "FollowUpFile",
+    "Grant",
     "GroupChat",
     "GroupMember",
     "ImportRefusal",

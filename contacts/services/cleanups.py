@@ -21,7 +21,6 @@ from contacts.filters import ContactFilter
 from contacts.models import CleanUp, Contact
 from contacts.rules import Right
 from contacts.services import bulk
-from contacts.services.bulk.batch import who
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Member
@@ -62,7 +61,7 @@ def announce(actor: Actor, *, filter: dict[str, Any] | None = None) -> CleanUp:
         SELECT uuid7(), %(enterprise)s, %(round)s, contact.id FROM ({chosen}) AS contact
         WHERE {allowed} ORDER BY contact.id
         """,  # noqa: S608 - a filter's own text, and names of ours
-        {**params, **who(actor), "enterprise": current_enterprise_id(), "round": round_.pk},
+        {**params, **access.asking(actor), "enterprise": current_enterprise_id(), "round": round_.pk},
     )
     if not round_.contacts:
         raise Conflict(_("No contact is silent: there is nothing to clean up."), code="nothing_silent")
@@ -147,7 +146,7 @@ def _mark(actor: Actor, clean_up: CleanUp, ids: Sequence[UUID] | None, *, keep: 
         """,  # noqa: S608 - a filter's own text, and names of ours
         {
             **params,
-            **who(actor),
+            **access.asking(actor),
             "enterprise": current_enterprise_id(),
             "round": clean_up.pk,
             "keep": keep,

@@ -22,7 +22,7 @@ from enterprises.services import zone
 from enterprises.services.members import resign_member
 from quota.models import Account
 from quota.services import buy_package, record_platform_served
-from scrm.demo import alerts, campaigns, hand_overs, names, shares
+from scrm.demo import alerts, campaigns, hand_overs, helpers, names, shares
 from scrm.demo.customers import (
     CONTACT_COLUMNS,
     INTERACTION_COLUMNS,
@@ -161,6 +161,8 @@ class Story:
         self._plan_groups(days)
         self._plan_second_friends()
         self._plan_archives()
+        sellers = [[member.split()[1] for member in team[1:]] for team in REGIONS.values()]
+        helpers.plan(self.stage, self.customers, sellers[:4], self.today)
         self._plan_list_with_faults()
         for start, end in self._quarters():
             moment = end + timedelta(hours=9, minutes=30)

@@ -1,16 +1,17 @@
 """O1, O2: the table of rights, asked of every service, of bulk work and of imports, for every level."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
 
 from common.errors import Forbidden, NotFound
 from common.sql import row
 from contacts import access
-from contacts.models import Contact, Follow, Tag
+from contacts.models import Contact, Follow, Grant, Tag
 from contacts.rules import RIGHT_OF, Level, Right
 from contacts.services import bulk, contacts, history, relations, tags
 from contacts.services.bulk.actions import ACTIONS
-from contacts.services.bulk.batch import who
 from enterprises import permissions
 from enterprises.models import Role
 from tests import factories
@@ -47,15 +48,12 @@ def related(enterprise, team, role, contact, level):
     match level:
         case Level.FOLLOWER:
             Follow.objects.create(contact=contact, member=member, added_at=factories.NOON)
-        case Level.VIEWER:
-            # A friend whom the contact deleted.
-            Follow.objects.create(
-                contact=contact, member=member, added_at=factories.NOON, state=Follow.State.DELETED_BY_CONTACT
-            )
+        case Level.VIEWER | Level.EDITOR:
+            Grant.objects.create(contact=contact, member=member, level=level.value)
     return factories.actor(enterprise, member)
 
 
-LEVELS = [Level.ADMIN, Level.OWNER, Level.FOLLOWER, Level.VIEWER]
+LEVELS = list(Level)
 
 ACTS = {
     Right.FOLLOW_UP: lambda actor, contact, team: history.record_interaction(actor, contact=contact, kind="call"),
@@ -121,7 +119,7 @@ def test_o2_the_sql_of_a_right_says_what_the_table_says(enterprise, team, everyt
     actor = related(enterprise, team, everything, contact, level)
     held = row(
         f"SELECT {access.permits(right)} FROM contacts_contact AS contact WHERE id = %(id)s",
-        {**who(actor), "id": contact.pk},
+        {**access.asking(actor), "id": contact.pk},
     )
     assert held == (level in right.levels,)
 
@@ -143,6 +141,28 @@ def test_o2_role_and_level_are_both_needed(enterprise, team, contact):
     for act in ACTS.values():
         with pytest.raises(Forbidden), transaction.atomic():
             act(owner, contact, team)
+
+
+def test_o2_a_friend_whom_the_contact_deleted_only_reads(enterprise, team, everything, contact):
+    left = factories.member(role=everything)
+    Follow.objects.create(contact=contact, member=left, added_at=factories.NOON, state="deleted_by_contact")
+    assert access.levels(factories.actor(enterprise, left), contact) == {Level.VIEWER}
+    Follow.objects.update(state="deleted_by_member")
+    assert access.levels(factories.actor(enterprise, left), contact) == frozenset()
+
+
+def test_o2_several_levels_add_up_and_expired_ones_give_nothing(enterprise, team, everything, contact):
+    both = factories.member(role=everything)
+    Follow.objects.create(contact=contact, member=both, added_at=factories.NOON, state="deleted_by_contact")
+    Grant.objects.create(contact=contact, member=both, level="editor", expires_at=factories.NOON + timedelta(days=1))
+    actor = factories.actor(enterprise, both)
+    assert access.levels(actor, contact) == {Level.VIEWER, Level.EDITOR}
+    contacts.edit_contact(actor, contact=contact, remark="x")
+    Grant.objects.update(expires_at=factories.NOON)  # the very moment: over
+    assert access.levels(actor, contact) == {Level.VIEWER}
+    assert access.rights(actor, contact) == {Right.SEE}
+    with refused("field_forbidden", Forbidden):
+        contacts.edit_contact(actor, contact=contact, remark="y")
 
 
 def test_o2_core_information_stays_with_owner_and_admins():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contacts.models import Contact, Follow
+from contacts.models import Contact, Follow, Grant
 from contacts.queries import viewers
 from contacts.services import relations
 from enterprises.models import Member
@@ -21,7 +21,15 @@ def people(team, enterprise):
     left = factories.member("Emil")
     Follow.objects.create(contact=contact, member=ended, added_at=factories.NOON, state="deleted_by_contact")
     Follow.objects.create(contact=contact, member=left, added_at=factories.NOON, state="deleted_by_member")
+    helper, former = factories.member("Fay"), factories.member("Gus")
+    Grant.objects.create(contact=contact, member=helper, level="viewer")
+    Grant.objects.create(contact=contact, member=former, level="editor", expires_at=factories.NOON)
+    graded_helper = factories.member("G help", role=GRADED_ADMIN, ranges=[team.north])
+    Grant.objects.create(contact=contact, member=graded_helper, level="editor")
     members = {
+        "collaborator": helper,
+        "collaborator whose time is over": former,
+        "graded elsewhere with a grant": graded_helper,
         "super admin": team.admin.member,
         "graded above": team.graded,
         "graded at": factories.member("G at", role=GRADED_ADMIN, ranges=[team.shenzhen]),
@@ -37,6 +45,9 @@ def people(team, enterprise):
 
 
 SEES = {
+    "collaborator": ["collaborator"],
+    "collaborator whose time is over": None,
+    "graded elsewhere with a grant": None,
     "super admin": ["everything"],
     "graded above": ["range"],
     "graded at": ["range"],
@@ -69,9 +80,15 @@ def test_o4_a_contact_without_owner_is_in_nobodys_range(people):
     contact, actors = people
     Contact.objects.update(owner=None)
     contact = Contact.objects.get(pk=contact.pk)
-    expected = {"super admin", "follower", "owner", "follower deleted by the contact"}  # Anna follows it still
+    expected = {
+        "super admin",
+        "follower",
+        "owner",
+        "follower deleted by the contact",
+        "collaborator",
+    }
     seen = {name for name, actor in actors.items() if Contact.objects.visible_to(actor).exists()}
-    assert seen == expected
+    assert seen == expected  # Anna follows it still
     assert {viewer.member.pk for viewer in viewers(contact)} == {actors[name].member_id for name in expected}
 
 

@@ -23,9 +23,15 @@ def main() -> None:
     enterprise = create_enterprise(name="澄海零售集团", admin=admin, verified=True)
     other = create_enterprise(name="北辰工业互联平台", admin=admin, verified=False)
     job = create_enterprise(name="主流程零售", admin=admin, verified=True)  # empty: tests/e2e/test_main_job.py fills it
+    owner = User.objects.create_user("owner@example.com", factories.PASSWORD, name="郑一诺")
+    helper = User.objects.create_user("helper@example.com", factories.PASSWORD, name="吴桐")
     staff = User.objects.create_user("staff@example.com", factories.PASSWORD, name="周敏")
     with tenant(job.pk):
         update_policy(factories.super_admin(job), values={"free_verified": 200})
+    with tenant(other.pk):  # tests/e2e/test_collaboration.py
+        seller = factories.member(name="郑一诺", user=owner)
+        factories.member(name="吴桐", user=helper)
+        factories.contact(factories.acting(other, seller), name="协作客户")
     with tenant(enterprise.pk):
         actor = factories.super_admin(enterprise)
         factories.member(name="周敏", user=staff)

@@ -71,6 +71,9 @@ def test_defaults_are_the_numbers_of_the_domain():
         "answer_minutes": 30,
         "answer_hours": 24,
         "radar_days": 90,
+        "collaborators_max": 3,
+        "collaboration_invitation_days": 14,
+        "collaboration_warning_days": 3,
         "invitation_days": 7,
         "token_days": 365,
     }

@@ -44,6 +44,9 @@ def new_rule(world: World) -> dict[str, Any]:
     return {"name": "高价值", "conditions": {"grade": ["high"]}, "effect": "tag", "tag": world.ids["tag"]}
 
 
+# A follow-up is its author's, or an admin's, to change.
+NOT_THEIRS = dict.fromkeys(("follower", "viewer", "editor"), 403)
+
 API = [
     Row("POST", "auth/token", ok=401, body={"email": "x@example.com", "password": "x"}, public=True),
     Row("GET", "me"),
@@ -125,7 +128,7 @@ API = [
         "quota.view",
         201,
         lambda w: {"borrower": w.ids["budget"], "places": 1},
-        but={"owner": 403, "staff": 400, "follower": 400, "graded_out": 400},
+        but={"owner": 403, **dict.fromkeys(("staff", "viewer", "editor", "follower", "graded_out"), 400)},
     ),
     Row("POST", "quota/loans/{loan}/approve", "quota.view", but={"owner": 403, "graded_in": 403}),
     Row("POST", "quota/loans/{loan}/refuse", "quota.view", but={"owner": 403, "graded_in": 403}),
@@ -161,25 +164,56 @@ API = [
     Row("POST", "contacts/{contact}/tags", Right.TAG, body=lambda w: {"add": [w.ids["tag"]]}),
     Row("POST", "contacts/{contact}/follows", "contacts.add", (200, 201), {"remark": "x"}),
     # The friendship of somebody else is theirs, or an admin's, to end.
-    Row("DELETE", "contacts/{contact}/follows/{friend}", "contacts.edit", 204, but={"owner": 403}),
+    Row(
+        "DELETE",
+        "contacts/{contact}/follows/{friend}",
+        "contacts.edit",
+        204,
+        but=dict.fromkeys(("owner", "editor", "viewer"), 403),
+    ),
     Row("POST", "contacts/{contact}/interactions", Right.FOLLOW_UP, 201, {"kind": "message_in"}),
     Row("POST", "contacts/{contact}/purchases", Right.PURCHASE, 201, {"order_no": "1", "amount": "9.90"}),
     Row("POST", "contacts/{contact}/phones", "contacts.phones"),
     Row("POST", "contacts/{contact}/export", "contacts.export", 202),
     Row("POST", "contacts/{contact}/erase", Right.DELETE, 400, {"confirm": "x"}),
     Row("GET", "contacts/{contact}/timeline", "contacts.view"),
+    Row("GET", "contacts/{contact}/collaborators", "contacts.view"),
+    Row(
+        "POST",
+        "contacts/{contact}/collaborators",
+        Right.SHARE,
+        # The contact has its three (a viewer, an editor, an invitation).
+        409,
+        lambda w: {"member": w.ids["member"], "level": "viewer"},
+    ),
+    Row("PATCH", "contacts/{contact}/collaborators/{editor}", Right.SHARE, body={"level": "viewer"}),
+    # Collaborators leave by themselves.
+    Row(
+        "DELETE",
+        "contacts/{contact}/collaborators/{editor}",
+        "contacts.view",
+        204,
+        but={"viewer": 403, "follower": 403},
+    ),
+    Row("GET", "collaborations", "contacts.view"),
+    Row("GET", "collaborations/invitations", "contacts.view"),
+    Row("POST", "collaborations/invitations/{invitation}/accept", "contacts.view"),
+    Row("POST", "collaborations/invitations/{invitation}/decline", "contacts.view", 204),
+    Row("GET", "collaborations/rules", "policy.manage"),
+    Row("PATCH", "collaborations/rules/{role}", "policy.manage", body={"most": 5}),
+    Row("GET", "members/{member}/visibility", "members.view"),
     Row("GET", "contacts/{contact}/visibility", "contacts.view"),
     Row("GET", "contacts/{contact}/follow-ups", "contacts.view"),
-    Row("POST", "contacts/{contact}/follow-ups", "contacts.edit", 201, {"text": "回访"}),
+    Row("POST", "contacts/{contact}/follow-ups", Right.FOLLOW_UP, 201, {"text": "回访"}),
     Row("GET", "follow-ups", "contacts.view"),
     Row("GET", "follow-ups/{follow_up}", "contacts.view"),
     # What somebody else wrote is theirs, or an admin's, to change.
-    Row("PATCH", "follow-ups/{follow_up}", "contacts.edit", body={"text": "再访"}, but={"follower": 403}),
-    Row("DELETE", "follow-ups/{follow_up}", "contacts.edit", 204, but={"follower": 403}),
-    Row("POST", "follow-ups/{follow_up}/done", "contacts.edit"),
-    Row("POST", "follow-ups/{follow_up}/files", "contacts.edit", 201, NEW_FILE, multipart=True, but={"follower": 403}),
+    Row("PATCH", "follow-ups/{follow_up}", "contacts.edit", body={"text": "再访"}, but=NOT_THEIRS),
+    Row("DELETE", "follow-ups/{follow_up}", "contacts.edit", 204, but=NOT_THEIRS),
+    Row("POST", "follow-ups/{follow_up}/done", Right.FOLLOW_UP),
+    Row("POST", "follow-ups/{follow_up}/files", "contacts.edit", 201, NEW_FILE, multipart=True, but=NOT_THEIRS),
     Row("GET", "follow-ups/{follow_up}/files/{file}", "contacts.view"),
-    Row("DELETE", "follow-ups/{follow_up}/files/{file}", "contacts.edit", 204, but={"follower": 403}),
+    Row("DELETE", "follow-ups/{follow_up}/files/{file}", "contacts.edit", 204, but=NOT_THEIRS),
     Row("GET", "follow-ups/calendar", "contacts.view"),
     Row("POST", "follow-ups/calendar", "contacts.view", 201),
     Row("DELETE", "follow-ups/calendar", "contacts.view", 204),

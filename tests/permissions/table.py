@@ -15,10 +15,11 @@ Body = dict[str, Any] | Callable[[World], dict[str, Any]] | None
 EVERYBODY = frozenset(OURS)
 
 SEEN_BY = {
-    "contact": frozenset({"follower", "owner", "graded_in", "admin"}),
+    "contact": frozenset({"viewer", "editor", "follower", "owner", "graded_in", "admin"}),
+    "follow_up": frozenset({"viewer", "editor", "follower", "owner", "graded_in", "admin"}),
+    "archived": frozenset({"viewer", "editor", "owner", "graded_in", "admin"}),
+    "invitation": frozenset({"staff"}),
     "clean_up": frozenset({"owner", "graded_in", "admin"}),
-    "follow_up": frozenset({"follower", "owner", "graded_in", "admin"}),
-    "archived": frozenset({"owner", "graded_in", "admin"}),
     "group": frozenset({"owner", "graded_in", "admin"}),
     "job": frozenset({"admin"}),
     "open_job": frozenset({"admin"}),
@@ -41,6 +42,8 @@ SEEN_BY = {
 
 # What each persona is to the world's contacts. The table of rights says what that gives.
 LEVELS = {
+    "viewer": frozenset({Level.VIEWER}),
+    "editor": frozenset({Level.EDITOR}),
     "follower": frozenset({Level.FOLLOWER}),
     "owner": frozenset({Level.OWNER}),
     "graded_in": frozenset({Level.ADMIN}),

@@ -14,6 +14,7 @@ from django.test import Client
 import tests.jobs.handlers  # noqa: F401
 from collaboration.models import Duplicate
 from collaboration.services import duplicates, transfers
+from collaboration.services import grants as collaborators
 from common import clock
 from common.tenancy import tenant
 from contacts.models import Contact, GroupChat, Tag, TagGroup, TagRule
@@ -32,7 +33,7 @@ from tests import factories
 from tests.permissions.upstream_world import structure
 
 # Members of the enterprise whose things are asked for.
-OURS = ("staff", "follower", "owner", "graded_in", "graded_out", "admin")
+OURS = ("staff", "viewer", "editor", "follower", "owner", "graded_in", "graded_out", "admin")
 # Everybody else.
 OTHERS = ("anonymous", "foreign", "disabled", "suspended")
 PERSONAS = (*OTHERS, *OURS)
@@ -103,6 +104,8 @@ def _enterprise(name: str) -> World:
         south, north = Department.objects.create(name="南区"), Department.objects.create(name="北区")
         people = {
             "staff": factories.member(department=north),
+            "viewer": factories.member(department=north),
+            "editor": factories.member(department=north),
             "follower": factories.member(department=north),
             "owner": factories.member(department=south),
             "graded_in": factories.member(role=GRADED_ADMIN, department=south, ranges=[south]),
@@ -115,6 +118,11 @@ def _enterprise(name: str) -> World:
         contact = factories.contact(owner, external_userid="wm-seen", name="王小明")
         factories.contact(follower, external_userid="wm-seen", name="王小明")
         archived = archive_contact(admin, contact=factories.contact(owner, external_userid="wm-archived"))
+        for level in ("viewer", "editor"):
+            for one in (contact, archived):
+                offer = collaborators.invite(owner, contact=one, member=people[level], level=level)
+                collaborators.accept(Actor.of(firm, people[level], "api"), invitation=offer)
+        invitation = collaborators.invite(owner, contact=contact, member=people["staff"], level="viewer")
         group = GroupChat.objects.create(chat_id="wr-1", name="客户群", owner=people["owner"])
         plan = follow_ups.write(owner, contact=contact, text="回访", next_at=clock.now() + timedelta(days=1))
         paper = attachments.attach(owner, follow_up=plan, file=SimpleUploadedFile("报价.txt", "三件八折".encode()))
@@ -124,7 +132,7 @@ def _enterprise(name: str) -> World:
         tag_group = TagGroup.objects.create(name="来源")
         tag = Tag.objects.create(group=tag_group, name="展会")
         ruled = Tag.objects.create(group=TagGroup.objects.create(name="意向"), name="高")
-        rule = TagRule.objects.create(name="规则", conditions={"grade": ["low"]}, tag=ruled)
+        tag_rule = TagRule.objects.create(name="规则", conditions={"grade": ["low"]}, tag=ruled)
         runs = {
             "job": _run(admin, "done", report="x", report_name="x.csv", undo_until=clock.now() + timedelta(days=1)),
             "open_job": _run(admin, "queued"),
@@ -176,7 +184,7 @@ def _enterprise(name: str) -> World:
             "view": save_view(admin, name="高价值", filter={"grade": "high"}, shared=True).pk,
             "tag": tag.pk,
             "other_tag": Tag.objects.create(group=tag_group, name="网站").pk,
-            "tag_rule": rule.pk,
+            "tag_rule": tag_rule.pk,
             "department": south.pk,
             "north": north.pk,
             "leaf": Department.objects.create(name="空部门", parent=south).pk,
@@ -185,6 +193,8 @@ def _enterprise(name: str) -> World:
             "away": away.pk,
             "invited": invited.pk,
             "friend": people["follower"].pk,
+            "editor": people["editor"].pk,
+            "invitation": invitation.pk,
             "notification": note.pk,
             "holder": people["owner"].pk,
             "leaver": leaver.pk,

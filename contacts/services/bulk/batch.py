@@ -9,10 +9,10 @@ from uuid import UUID
 from common import clock
 from common.sql import execute, row, rows
 from common.tenancy import current_enterprise_id
+from contacts import access
 from contacts.rules import Kind
 from enterprises import audit
 from enterprises.actors import Actor
-from enterprises.models import Role
 from quota import services as quota
 
 FIRST = UUID(int=0)
@@ -28,12 +28,6 @@ DONE = f"{ITEMS} AND item.state = 'done'"
 CONTACTS = f"""contacts_bulkitem AS item
     JOIN contacts_contact AS contact ON contact.enterprise_id = item.enterprise_id AND contact.id = item.contact_id
     WHERE {DONE}"""
-
-
-def who(actor: Actor) -> dict[str, Any]:
-    """What SQL may ask about the actor."""
-    member = actor.member
-    return {"actor": actor.member_id, "staff": member is not None and member.role.scope == Role.Scope.RELATED}
 
 
 @dataclass(frozen=True)
@@ -68,13 +62,13 @@ class Batch:
         """The names that statements of this batch may use."""
         return {
             **self.options,
+            **access.asking(self.actor),
             "enterprise": current_enterprise_id(),
             "job": self.job,
             "undoes": self.undoes,
             "after": self.after,
             "upto": self.upto,
             "now": self.now,
-            **who(self.actor),
         }
 
     def execute(self, statement: str, **more: Any) -> int:

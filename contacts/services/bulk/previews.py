@@ -7,10 +7,10 @@ from uuid import UUID
 
 from common.sql import rows, subquery
 from common.tenancy import current_enterprise_id
+from contacts import access
 from contacts.models import Contact
 from contacts.rules import Grade, Status
 from contacts.services.bulk.actions import Action
-from contacts.services.bulk.batch import who
 from contacts.services.bulk.reasons import Reason
 from contacts.services.bulk.selection import COLUMNS, Selection
 from enterprises.actors import Actor
@@ -92,7 +92,7 @@ def _count(actor: Actor, source: str, action: Action, params: dict[str, Any]) ->
         FROM {source}
         GROUP BY 1, 2, 3, 4
         """,
-        {**params, **who(actor), "enterprise": current_enterprise_id()},
+        {**params, **access.asking(actor), "enterprise": current_enterprise_id()},
     )
     return Counter({(reason, status, grade, owner): number for reason, status, grade, owner, number in counted})
 

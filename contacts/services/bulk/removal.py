@@ -12,6 +12,7 @@ CANNOT_DELETE = "CASE WHEN contact.status = 'active' THEN 'not_archived' ELSE ''
 
 # What belongs to a contact and goes with it, in the order of deletion; rooms above append theirs.
 BELONGINGS = [
+    "contacts_grant",
     "contacts_followup",
     "contacts_cleanupitem",
     "contacts_mergeitem",

@@ -14,10 +14,11 @@ from common import clock
 from common.errors import Conflict
 from common.sql import row, rows, subquery
 from common.tenancy import current_enterprise_id
+from contacts import access
 from contacts.files.writers import open_writer
 from contacts.models import Contact
 from contacts.services.bulk.actions import BY_JOB, Action
-from contacts.services.bulk.batch import FIRST, ITEMS, LAST, Batch, who
+from contacts.services.bulk.batch import FIRST, ITEMS, LAST, Batch
 from contacts.services.bulk.reasons import REFUSED, Reason
 from contacts.services.bulk.selection import COLUMNS, Selection, fix, fix_undo
 from enterprises.services import policy, zone
@@ -138,7 +139,7 @@ def _same_count(context: JobContext, action: Action) -> None:
         SELECT count(*) FROM contacts_bulkitem AS item JOIN ({visible}) AS contact ON contact.id = item.contact_id
         WHERE item.enterprise_id = %(enterprise)s AND item.job_id = %(job)s AND ({action.reason}) = ''
         """,
-        {**params, **who(context.actor), "enterprise": current_enterprise_id(), "job": context.run_id},
+        {**params, **access.asking(context.actor), "enterprise": current_enterprise_id(), "job": context.run_id},
     )
     assert found is not None
     check_count(_options(context)["count"], found[0])

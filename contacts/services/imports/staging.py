@@ -135,8 +135,7 @@ class Loader(Generic[RowT]):
             """,  # noqa: S608 - conditions of ours
             reason=Reason.FORBIDDEN.value,
             column=column,
-            actor=member.pk,
-            staff=True,
+            **access.asking(self.actor),
         )
 
     def refuse_unknown_contacts(self) -> None:
