@@ -11,7 +11,7 @@ from common.postgres.operations import TenantTable
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("contacts", "0012_clean_ups"),
+        ("contacts", "0013_platform_list"),
         ("enterprises", "0003_people"),
     ]
 
