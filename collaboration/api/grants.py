@@ -61,7 +61,7 @@ class CollaborationShape(serializers.Serializer):
     expires_at = serializers.DateTimeField(allow_null=True)
 
 
-class InvitationShape(serializers.Serializer):
+class CollaborationInvitationShape(serializers.Serializer):
     id = serializers.UUIDField()
     contact = serializers.CharField(help_text="Its name; the contact itself is not visible before.")
     level = serializers.ChoiceField(LEVELS)
@@ -179,7 +179,7 @@ class InvitationsView(TenantAPIView):
 
     permissions = {"GET": "contacts.view"}
 
-    @extend_schema(responses=page_of(InvitationShape))
+    @extend_schema(responses=page_of(CollaborationInvitationShape))
     def get(self, request: Request) -> Response:
         self.check_query()
         found = queries.invitations(self.actor)
