@@ -12,7 +12,7 @@ from common.postgres.operations import TenantTable
 class Migration(migrations.Migration):
     dependencies = [
         ("collaboration", "0003_radar_and_board"),
-        ("contacts", "0014_grants"),
+        ("contacts", "0015_grants"),
         ("enterprises", "0003_people"),
     ]
 

@@ -11,7 +11,7 @@ from common.postgres.operations import TenantTable
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("contacts", "0013_platform_list"),
+        ("contacts", "0014_merges"),
         ("enterprises", "0003_people"),
     ]
 
