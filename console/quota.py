@@ -132,6 +132,8 @@ class Packages(Page):
             if choice.refused is None or choice.refused.code != "not_an_upgrade"
         ]
         renewals = queries.choices(view, PackageKind.RENEWAL, self.enterprise) if view.valid_until else []
+        ahead = outlook.outlook(self.enterprise, days=1, view=view).points
+        expected = max((point.served for point in ahead), default=None)
         context = {
             "view": view,
             "refusal": refusal,
@@ -140,6 +142,9 @@ class Packages(Page):
             "renewals": renewals,
             "smallest_now": queries.smallest(choices, view.position.served),
             "smallest_renewal": queries.smallest(renewals, view.position.served),
+            "expected": expected,
+            "fits_now": None if expected is None else queries.smallest(choices, expected),
+            "fits_renewal": None if expected is None else queries.smallest(renewals, expected),
             "bars": charts.bars(view.packages, view.now),
             "may_buy": self.actor.may("quota.buy"),
         }

@@ -41,10 +41,9 @@ pages = [
     *bulk.urlpatterns,
     *cleanup.urlpatterns,
     *collaborators.urlpatterns,
-    *follow_ups.urlpatterns,  # before the contacts' tabs
+    *follow_ups.urlpatterns,
     *contact_views.urlpatterns,
-    *persons.urlpatterns,  # before the contacts' tabs
-    *contacts.urlpatterns,
+    *persons.urlpatterns,
     *groups.urlpatterns,
     *imports.urlpatterns,
     *jobs.urlpatterns,
@@ -61,6 +60,7 @@ pages = [
     *team_board.urlpatterns,
     *transfers.urlpatterns,
     *view_as.urlpatterns,
+    *contacts.urlpatterns,  # last: any word behind a contact is taken for one of its tabs
 ]
 
 urlpatterns = [

@@ -5,6 +5,7 @@ class UpstreamConfig(AppConfig):
     name = "upstream"
 
     def ready(self) -> None:
+        from contacts.services import merges
         from contacts.services.bulk.removal import BELONGINGS
         from enterprises import audit
         from upstream.models import Invitation, Partner, PartnerContact, Space
@@ -14,3 +15,9 @@ class UpstreamConfig(AppConfig):
         audit.guard("partnercontact", lambda actor: PartnerContact.objects.visible_to(actor))
         audit.guard("invitation", lambda actor: Invitation.objects.visible_to(actor))
         BELONGINGS.extend(("upstream_customerlink", "upstream_invitee"))
+        merges.BELONGINGS.extend(
+            (
+                merges.Belonging("upstream_customerlink", "true"),  # a customer is one person of the spaces
+                merges.Belonging("upstream_invitee", "twin.invitation_id = belonging.invitation_id"),
+            )
+        )

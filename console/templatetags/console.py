@@ -71,6 +71,12 @@ def number(value: Any, places: int = 0) -> str:
 
 
 @register.filter
+def source(value: str) -> str:
+    """How a relation began, in words; what we have no word for stands as it is."""
+    return str(badges.SOURCES.get(value, value))
+
+
+@register.filter
 def money(value: Decimal | float | None) -> str:
     """1234.5 → ¥1,234.50; nothing → —."""
     if value in (None, ""):

@@ -160,7 +160,7 @@ def test_o5_pages_of_what_one_may_not_do_or_see(enterprise, other_enterprise, ad
         staff = factories.member()
     run = do(enterprise, "archive", ids=ids)
     client.force_login(staff.user)
-    assert client.get(url(enterprise, "bulk", action="archive") + "?filter=").status_code == 403
+    assert client.get(url(enterprise, "bulk", action="delete") + "?filter=").status_code == 403
     assert client.get(url(enterprise, "bulk", action="explode") + "?filter=").status_code == 404
     assert client.get(url(enterprise, "job-undo", pk=run.pk)).status_code == 404
     assert client.get(url(other_enterprise, "bulk", action="tag") + "?filter=").status_code == 404

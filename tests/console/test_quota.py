@@ -274,6 +274,22 @@ def test_o5_a_role_that_sees_a_part_cannot_read_the_ledger(client, url, enterpri
     assert client.get(url("ledger/")).status_code == 403
 
 
+def test_q5_the_smallest_tier_that_fits_the_forecast_is_marked(admin, url, enterprise):
+    """Today nobody is served; some thousands are expected. Without a forecast, no mark."""
+    assert "fits the forecast" not in text(admin.get(url("packages/")))
+    with tenant(enterprise.pk):
+        ahead = [100.0 * day for day in range(1, 61)]
+        Forecast.objects.create(as_of=NOON.date(), computed_at=NOON, gain=ahead, low=ahead, high=ahead, facts={})
+        view = queries.overview(enterprise)
+        expected = outlook.outlook(enterprise).points[-1].served
+    assert 5_000 < expected <= 6_000
+    fits = min(tier for tier in view.prices if tier >= expected)
+    page = text(admin.get(url("packages/")))
+    mark = f"fits the forecast: {expected:,}"
+    assert page.count(mark) == 1
+    assert f'<div class="tier">{fits:,}' in page.split(mark)[1][:80]
+
+
 def test_q5_the_smallest_tier_that_fits_is_marked(admin, url, enterprise):
     """Of all offers the smallest that holds what is served today, and no other."""
     page = admin.get(url("packages/")).content.decode()

@@ -43,6 +43,8 @@ def test_template_is_fit_for_the_strict_policy(path):
     for what, pattern in FORBIDDEN.items():
         if what.startswith("a filter") and name(path) in SAFE_HERE:
             continue
+        if what == "an inline style" and name(path).startswith("mail/"):
+            continue  # mail programs know no style sheets, and no page of ours has it
         found = pattern.search(markup if what == "an event attribute" else source)
         assert not found, f"{name(path)} has {what}: {found[0]!r}"
 

@@ -155,7 +155,7 @@ def test_x3_edit_says_before_and_after_and_raises_the_version(team):
     assert (edited.name, edited.company, edited.phones, edited.version) == ("王大明", "公司", ["12"], 2)
     entry = AuditEntry.objects.get(action="contact.edited")
     assert entry.before == {"name": "王小明", "company": "", "phones": [], "description": ""}
-    assert entry.after == {"name": "王大明", "company": "公司", "phones": ["12"], "description": "x"}
+    assert entry.after == {"name": "王大明", "company": "公司", "phones": ["****12"], "description": "x"}
     before = state()
     services.edit_contact(team.actors.anna, contact=contact, name="王大明")
     assert state() == before

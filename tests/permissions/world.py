@@ -171,7 +171,6 @@ def _enterprise(name: str) -> World:
         world.ids |= {
             **structure(admin, people, contact),
             "campaign": Campaign.objects.create(name="618", starts_on=today, ends_on=today).pk,
-            "today": str(today),
             "contact": contact.pk,
             "follow_up": plan.pk,
             "silent": silent.pk,

@@ -21,10 +21,11 @@ def test_python_lock_is_hashed_and_names_no_address(lock: Path) -> None:
 
 
 def test_locks_agree_on_every_version() -> None:
-    versions: dict[str, set[str]] = {}
+    versions: dict[tuple[str, str], set[str]] = {}  # a package may have a version for each range of Pythons
     for lock in LOCKS:
-        for name, version in re.findall(r"^([\w.-]+(?:\[\S+\])?)==(\S+)", lock.read_text(), re.MULTILINE):
-            versions.setdefault(name, set()).add(version)
+        pinned = re.findall(r"^([\w.-]+(?:\[\S+\])?)==(\S+) *(;[^\\]*)?", lock.read_text(), re.MULTILINE)
+        for name, version, marker in pinned:
+            versions.setdefault((name, marker.strip()), set()).add(version)
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
 
 

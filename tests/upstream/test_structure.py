@@ -5,6 +5,7 @@ import pytest
 from common.errors import Conflict, Invalid
 from common.tenancy import tenant
 from contacts.models import Contact
+from contacts.services import merges
 from contacts.services.contacts import archive_contact
 from enterprises.models import AuditEntry
 from enterprises.services import update_policy
@@ -251,6 +252,15 @@ def test_u5_the_link_goes_with_the_customer_and_the_person_stays(admin):
     seat = make_person(admin, make_partner(admin, make_space(admin)), contact=customer)
     people.link_customer(admin, seat=seat, contact=None)
     assert not CustomerLink.objects.exists() and PartnerContact.objects.filter(pk=seat.pk).exists()
+
+
+def test_u5_the_link_goes_over_when_customers_are_merged_and_comes_back(admin):
+    stays, gone = factories.contact(admin), factories.contact(admin)
+    seat = make_person(admin, make_partner(admin, make_space(admin)), contact=gone)
+    merge = merges.merge(admin, contact=stays, gone=gone)
+    assert CustomerLink.objects.get(person=seat.person).contact_id == stays.pk
+    merges.undo(admin, merge=merge)
+    assert CustomerLink.objects.get(person=seat.person).contact_id == gone.pk
 
 
 def test_u5_in_one_space_a_person_stands_for_one_partner(admin):

@@ -708,8 +708,18 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="ruleend",
             constraint=models.CheckConstraint(
-                condition=django.db.models.expressions.RawSQL(
-                    "num_nonnulls(member_id, department_id, subgroup_id, partner_id) = 1", (), models.BooleanField()
+                condition=models.Q(
+                    models.lookups.Exact(
+                        models.Func(
+                            "member",
+                            "department",
+                            "subgroup",
+                            "partner",
+                            function="num_nonnulls",
+                            output_field=models.IntegerField(),
+                        ),
+                        1,
+                    )
                 ),
                 name="rule_end_one",
             ),

@@ -63,8 +63,18 @@ class RuleEnd(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = (
             models.CheckConstraint(
-                condition=models.expressions.RawSQL(
-                    "num_nonnulls(member_id, department_id, subgroup_id, partner_id) = 1", (), models.BooleanField()
+                condition=models.Q(
+                    models.lookups.Exact(
+                        models.Func(
+                            "member",
+                            "department",
+                            "subgroup",
+                            "partner",
+                            function="num_nonnulls",
+                            output_field=models.IntegerField(),
+                        ),
+                        1,
+                    )
                 ),
                 name="rule_end_one",
             ),
