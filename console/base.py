@@ -119,7 +119,7 @@ class Page(View):
 
     def _look(self) -> None:
         """Whose eyes the page is seen with: one's own, or those that a super admin has chosen (O5)."""
-        chosen = self.request.session.get(VIEW_AS, {}).get(str(self.enterprise.pk))
+        chosen = getattr(self.request, "session", {}).get(VIEW_AS, {}).get(str(self.enterprise.pk))
         found = view_as.through(self.actor, chosen) if chosen and not self.with_own_eyes else None
         if found is not None:
             self.actor = found

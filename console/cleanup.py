@@ -58,7 +58,7 @@ class Inactive(Page):
             "may_export": self.actor.may("contacts.export"),
             "runs": runs,
             "rounds": [(one, *counted.get(one.pk, (0, 0))) for one in rounds],
-            "position": quota.position(self.enterprise),
+            "position": quota.numbers(self.enterprise),
         }
         return self.render(context)
 

@@ -104,9 +104,10 @@ class ContactPage(OneContact):
             "may_archive": Right.ARCHIVE in self.rights and contact.status == Status.ACTIVE,
             "may_restore": Right.ARCHIVE in self.rights and contact.status == Status.ARCHIVED,
         }
-        if context["may_archive"] or context["may_restore"]:
-            context["standing"] = quota.position(self.enterprise)
+        if context["may_archive"]:
+            context["standing"] = quota.numbers(self.enterprise)
         if context["may_restore"]:
+            context["standing"] = quota.position(self.enterprise)
             context["decision"] = quota.decide(self.enterprise, Action.RESTORE_CONTACT, standing=context["standing"])
         return context
 

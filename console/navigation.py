@@ -51,7 +51,7 @@ MENU: tuple[Entry, ...] = (
             Entry(_("Overview"), url="scale"),
             Entry(_("Packages"), url="packages"),
             Entry(_("Ledger"), url="ledger"),
-            Entry(_("Two numbers"), url="platform-number"),
+            Entry(_("Two numbers"), url="platform-number", permission="quota.ledger"),
             Entry(_("Forecast"), url="forecast"),
             # Tells of everybody, as the ledger does.
             Entry(_("Plan"), url="plan", permission="quota.ledger"),

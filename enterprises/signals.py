@@ -11,6 +11,7 @@ enterprise_changed = Signal()
 # Sent with `actor` and `member` inside the tenant scope: the member was marked as resigned just now.
 member_resigned = Signal()
 
-# Sent inside a tenant scope after members went from below one department to below another: with `members` (their ids),
-# `before` and `after` (ids of the departments, or None). Moving a department moves everybody in its subtree.
+# Sent inside a tenant scope after members went from below one department to below another: with `members` (a queryset:
+# who counts them does so under a lock of its own, because others may be moving in and out at the same moment), `before`
+# and `after` (ids of the departments, or None). Moving a department moves everybody in its subtree.
 people_moved = Signal()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
@@ -78,6 +79,22 @@ def position(
         packages=bought,
         tiers=tuple(prices(today(enterprise, now)) if tiers is None else tiers),
     )
+
+
+class Numbers(NamedTuple):
+    """How many are served, and how many may be."""
+
+    served: int
+    capacity: int
+
+
+def numbers(enterprise: Enterprise) -> Numbers:
+    """The two numbers as they stand now: one query, except in the moment in which time has changed the capacity."""
+    account = Account.objects.get()
+    if account.holds(clock.now()):
+        return Numbers(account.served, account.capacity)
+    standing = position(enterprise, account=account)
+    return Numbers(standing.served, standing.capacity)
 
 
 def decide(

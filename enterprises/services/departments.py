@@ -58,12 +58,7 @@ def update_department(actor: Actor, *, department: Department, changes: dict[str
         audit.record(actor, "department.changed", department, before=before, after=after)
     if "parent" in after:
         people = Member.objects.filter(department_id__in=authority.subtree([department.pk]))
-        people_moved.send(
-            sender=Department,
-            members=list(people.values_list("pk", flat=True)),
-            before=parent_before,
-            after=department.parent_id,
-        )
+        people_moved.send(sender=Department, members=people, before=parent_before, after=department.parent_id)
     return department
 
 

@@ -95,7 +95,8 @@ def update_member(actor: Actor, *, member: Member, changes: dict[str, Any]) -> M
         _save(member)
         audit.record(actor, "member.changed", member, before=before, after=after)
     if "department" in after:
-        people_moved.send(sender=Member, members=[member.pk], before=department_before, after=member.department_id)
+        moved = Member.objects.filter(pk=member.pk)
+        people_moved.send(sender=Member, members=moved, before=department_before, after=member.department_id)
     return member
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, Forbidden, Invalid, Refusal
@@ -16,7 +16,7 @@ from common.sql import row
 from common.tenancy import current_enterprise_id
 from enterprises import audit
 from enterprises.actors import Actor
-from enterprises.models import Department, Role
+from enterprises.models import Department, Member, Role
 from quota import rules
 from quota.models import Account, Budget, Loan
 from quota.services import teams
@@ -102,17 +102,18 @@ def set_reserve(
     return account
 
 
-def follow_people(members: Sequence[UUID], *, before: UUID | None, after: UUID | None) -> None:
+def follow_people(members: QuerySet[Member], *, before: UUID | None, after: UUID | None) -> None:
     """Members went from below one department to below another: the places of their contacts go along (Q12).
 
-    Who works where is a fact, so a full team refuses nobody; it is over its budget then, and shown so.
+    Who works where is a fact, so a full team refuses nobody; it is over its budget then, and shown so. Who they are is
+    read under the lock: somebody who left the moving department a moment ago has taken their places along already.
     """
     if not lock_account().budgeted:
         return
     counted = row(
         "SELECT count(*) FROM contacts_contact"
         " WHERE enterprise_id = %(enterprise)s AND status = 'active' AND owner_id = ANY (%(members)s)",
-        {"enterprise": current_enterprise_id(), "members": list(members)},
+        {"enterprise": current_enterprise_id(), "members": list(members.values_list("pk", flat=True))},
     )
     number = counted[0] if counted else 0
     if number:

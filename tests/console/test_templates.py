@@ -23,7 +23,7 @@ TAGS = re.compile(r"{%\s*comment.*?{%\s*endcomment\s*%}|{#.*?#}|{%.*?%}|{{.*?}}"
 TRANSLATED = re.compile(r"{%\s*blocktrans(?:late)?\b.*?{%\s*endblocktrans(?:late)?\s*%}", re.S)
 # Names and words that are the same in every language.
 NAMES = re.compile(
-    r"\b(SCRM|Ctrl|Enter|Esc|Shift|CSV|Excel|XLSX|API|URL|ID|WeCom|https?|Bearer|JSON|UTF|GB|TOTP|CNY)\b|&[a-z]+;|&#\d+;"
+    r"\b(SCRM|Ctrl|Enter|Esc|Shift|CSV|Excel|XLSX|API|URL|ID|WeCom|https?|Bearer|JSON|UTF|GB|TOTP|CNY|SVG|PNG)\b|&[a-z]+;|&#\d+;"
 )
 
 
