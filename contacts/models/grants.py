@@ -18,7 +18,7 @@ class GrantQuerySet(TenantQuerySet):
 
 
 class Grant(TenantModel):
-    """A member's level at a contact: a direct foreign-key permission row (docs/decisions/0010).
+    """A member's level at a contact: a direct foreign-key permission row (docs/decisions/0011).
 
     In force as long as it stands here and has not expired. It lives here because `visible_to` and `contacts.access`
     read it; only the room `collaboration` writes it.
