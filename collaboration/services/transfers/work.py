@@ -82,7 +82,7 @@ def _start_contacts(actor: Actor, transfer: Transfer) -> int:
     params["room"] = _room(taker, numbers.taker_limit)
     execute(
         f"""
-        WITH asked AS (
+        WITH asked AS MATERIALIZED (
             SELECT item.id, contact.id IS NULL AS unseen, {FRIEND} AS friend,
                    contact.owner_id IS NOT DISTINCT FROM item.member_id AS owned, {choosing.BLOCKED} AS blocked,
                    EXISTS (SELECT FROM contacts_follow AS known WHERE known.enterprise_id = %(enterprise)s
@@ -95,7 +95,7 @@ def _start_contacts(actor: Actor, transfer: Transfer) -> int:
                 WHEN unseen THEN 'not_found' WHEN NOT (friend OR owned) THEN 'not_theirs'
                 WHEN %(room)s IS NULL THEN 'taker_gone' WHEN blocked IS NOT NULL THEN 'too_often' ELSE '' END AS reason
             FROM asked
-        ), placed AS (
+        ), placed AS MATERIALIZED (
             SELECT *, needs AND reason = '' AND %(room)s < count(*) FILTER (WHERE needs AND reason = '')
                 OVER (ORDER BY id) AS no_room
             FROM judged
@@ -107,8 +107,8 @@ def _start_contacts(actor: Actor, transfer: Transfer) -> int:
             due_at = CASE WHEN friend THEN %(due)s ELSE %(now)s END,
             settled_at = CASE WHEN reason_found <> '' OR no_room THEN %(now)s::timestamptz END
         FROM (SELECT id, reason AS reason_found, no_room, blocked, friend FROM placed) AS placed
-        WHERE item.enterprise_id = %(enterprise)s AND item.id = placed.id
-        """,  # noqa: S608
+        WHERE item.enterprise_id = %(enterprise)s AND item.id = ANY (%(items)s) AND item.id = placed.id
+        """,  # noqa: S608 - judged once, whatever the planner thinks of an enterprise that it has no statistics of
         params,
     )
     if kind is Kind.RESIGNED:
