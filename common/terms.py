@@ -32,7 +32,7 @@ LONGEST_PINYIN = 24
 MOST_WAYS = 8
 MOST_WORDS = 8
 LONGEST_SYLLABLE = max(map(len, SYLLABLES))
-MOST_INITIALS = 4
+SHORT = 4  # letters: at most seven ways
 INITIALS = frozenset({one[0] for one in SYLLABLES} | {"zh", "ch", "sh"})
 
 
@@ -157,7 +157,7 @@ class _Asked:
             after = pieces[number + 1] if number + 1 < len(pieces) else None
             is_number = not piece.alone and piece.text[0].isnumeric()
             pair = before is not None and before.alone and piece.alone
-            near = _neighbours(before, piece) if before and not pair and not is_number else ()
+            near = _next_to(before, piece) if before and not pair and not is_number else ()
             if piece.alone and after and after.alone:
                 wanted.append(self.term(piece.text + after.text))
             elif piece.alone and not pair:
@@ -184,18 +184,26 @@ class _Asked:
         return f"'{self.mark}{term}':*"
 
 
+def _next_to(before: Unit, piece: Unit) -> tuple[str, ...]:
+    """Neighbours as somebody means them: of letters that are several syllables the last one stands next to `piece`."""
+    if before.alone:
+        return _neighbours(before, piece)
+    ends = dict.fromkeys((*before.initials, *(way[-1][0] for way in rows_of_syllables(before.text))))
+    return tuple(f"-{end}{initial}" for end in ends for initial in piece.initials)
+
+
 def rows_of_syllables(word: str) -> list[tuple[str, ...]]:
     """The ways to split letters into two or more syllables: wangxm, wxm, xiaoming.
 
     Each but the last is a whole syllable, its initial, or zh, ch, sh; the last may be any beginning. Of all ways
-    only those of fewest parts, which is what people mean, and short words as initials: each way costs time.
+    only those of fewest parts, which is what people mean, but of short words all: each way costs time.
     """
     if not 2 <= len(word) <= LONGEST_PINYIN:
         return []
     found: list[tuple[str, ...]] = []
     # Each round lengthens every way by one part.
     begun: list[tuple[str, ...]] = [()]
-    while begun and not found:
+    while begun and (not found or len(word) <= SHORT):
         longer: list[tuple[str, ...]] = []
         for way in begun[:MOST_WAYS]:
             start = sum(map(len, way))
@@ -206,9 +214,6 @@ def rows_of_syllables(word: str) -> list[tuple[str, ...]]:
                 elif end == len(word) and way and part in BEGINNINGS:
                     found.append((*way, part))
         begun = longer
-    initials = tuple(word)
-    if len(word) <= MOST_INITIALS and INITIALS.issuperset(initials) and initials not in found:
-        found.append(initials)
     return found[:MOST_WAYS]
 
 

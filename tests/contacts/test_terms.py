@@ -96,6 +96,12 @@ CHINESE = "王李张小明华伟芳单曾吕区"
 names = st.text(alphabet=CHINESE, min_size=1, max_size=5)
 
 
+@pytest.mark.parametrize(("text", "name"), [("xiaom华", "小明华"), ("ouw华", "伟区伟华"), ("wangxm芳", "王小明芳")])
+def test_c11_letters_of_several_syllables_before_a_character(text, name):
+    """The last of the syllables stands next to the character, not the first."""
+    assert finds(text, name)
+
+
 @given(names, st.data())
 def test_c11_every_way_to_type_a_part_of_a_name_finds_it(name, data):
     """Characters, whole syllables and initials, mixed as people mix them; the last syllable may be begun only."""
@@ -150,7 +156,8 @@ def test_c11_the_syllables_are_those_of_the_dictionary():
 
 def test_c11_letters_are_read_in_as_few_syllables_as_they_have():
     assert rows_of_syllables("wangxm") == [("wang", "x", "m")]
-    assert rows_of_syllables("xian") == [("xia", "n"), ("xi", "an")]
+    assert rows_of_syllables("xiang") == [("xian", "g"), ("xi", "ang")]
+    assert rows_of_syllables("xian") == [("xia", "n"), ("xi", "an"), ("xi", "a", "n")], "of short words all ways"
     assert rows_of_syllables("w") == [] and rows_of_syllables("x" * 25) == []
 
 
