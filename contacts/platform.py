@@ -9,8 +9,8 @@ from django.db.models import Count, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Invalid
-from common.ids import parse_uuid
-from contacts.models import Contact, Follow, PlatformComparison, PlatformDifference
+from contacts.models import Follow, PlatformComparison, PlatformDifference
+from contacts.queries import between
 from contacts.rules import Status
 from enterprises.actors import Actor
 from quota import ledger
@@ -72,14 +72,7 @@ def release_list(actor: Actor, params: Mapping[str, Any]) -> QuerySet[Follow]:
     pending = PlatformDifference.objects.filter(cause=Cause.RELEASE_PENDING).values("contact_id")
     found = Follow.objects.filter(contact__in=pending, contact__status=Status.ARCHIVED)
     found = found.exclude(state=Follow.State.DELETED_BY_MEMBER).select_related("contact", "member")
-    if wanted := params.get("member"):
-        member = parse_uuid(wanted)
-        if member is None:
-            raise Invalid({"member": [_("This is not an id.")]})
-        found = found.filter(member_id=member)
-    if actor.member is not None:
-        found = found.filter(contact__in=Contact.objects.visible_to(actor).values("id"))
-    return found
+    return between(found, actor, params)
 
 
 def release_by_member(actor: Actor) -> list[tuple[UUID, str, int]]:

@@ -356,3 +356,18 @@ def _viewer(member: Any, contact: Contact, departments: tuple[str, ...], grant: 
     if grant is not None:
         found.append(Rule.COLLABORATOR)
     return Viewer(member, tuple(found), departments if Rule.RANGE in found else (), grant)
+
+
+def between(found: QuerySet, actor: Actor, params: Mapping[str, Any]) -> QuerySet:
+    """Of rows that have a contact and a member: those of contacts that the actor sees (O5), and of `params["member"]`.
+
+    Raises Invalid for what is no id.
+    """
+    if wanted := params.get("member"):
+        member = parse_uuid(wanted)
+        if member is None:
+            raise Invalid({"member": [_("This is not an id.")]})
+        found = found.filter(member_id=member)
+    if actor.member is not None:
+        found = found.filter(contact__in=Contact.objects.visible_to(actor).values("id"))
+    return found

@@ -9,12 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils.translation import gettext_lazy as _
 
 from common import clock
-from common.errors import Invalid
-from common.ids import parse_uuid
 from contacts.models import Contact, Interaction
+from contacts.queries import between
 from contacts.rules import Kind
 from enterprises.actors import Actor
 from enterprises.models import Member
@@ -39,14 +37,7 @@ def windows(actor: Actor, params: Mapping[str, Any], *, numbers: Policy | None =
     )
     newer = Exists(later.filter(at__gt=OuterRef("at"))), Exists(later.filter(at=OuterRef("at"), id__gt=OuterRef("id")))
     found = inbound.exclude(newer[0]).exclude(newer[1])
-    if wanted := params.get("member"):
-        member = parse_uuid(wanted)
-        if member is None:
-            raise Invalid({"member": [_("This is not an id.")]})
-        found = found.filter(member_id=member)
-    if actor.member is not None:
-        found = found.filter(contact__in=Contact.objects.visible_to(actor).values("id"))
-    return found.select_related("contact", "member")
+    return between(found, actor, params).select_related("contact", "member")
 
 
 def closes_at(last_inbound: datetime, hours: int | None = None) -> datetime:
