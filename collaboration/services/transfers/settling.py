@@ -258,11 +258,13 @@ def _move_friends(actor: Actor, params: dict[str, Any]) -> None:
         },
     )
     execute(
-        f"""
-        UPDATE contacts_follow AS follow SET state = 'deleted_by_member', ended_at = %(now)s
-        FROM (SELECT former.id FROM {_FRIENDSHIPS}) AS ended
-        WHERE follow.enterprise_id = %(enterprise)s AND follow.id = ended.id
-        """,  # noqa: S608
+        """
+        UPDATE contacts_follow AS former SET state = 'deleted_by_member', ended_at = %(now)s
+        FROM collaboration_transferitem AS item
+        WHERE item.enterprise_id = %(enterprise)s AND item.id = ANY (%(items)s) AND item.state = 'waiting'
+          AND former.enterprise_id = %(enterprise)s AND former.contact_id = item.contact_id
+          AND former.member_id = item.member_id AND former.state = 'active'
+        """,
         params,
     )
 
