@@ -7,6 +7,7 @@ another host, or an answer of 400 and more that the test did not announce (`page
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -55,7 +56,20 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, product: products.Product) -> Iterator[Page]:
     """A page in a browser without history, whose complaints fail the test."""
-    context = browser.new_context(base_url=product.url, viewport={"width": 1440, "height": 900}, locale="zh-CN")
+    with _watched(browser, product, viewport={"width": 1440, "height": 900}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def phone(browser: Browser, product: products.Product) -> Iterator[Page]:
+    """Somebody else's phone, without history, beside `page`; its complaints fail the test as well."""
+    with _watched(browser, product, viewport={"width": 375, "height": 812}, is_mobile=True, has_touch=True) as opened:
+        yield opened
+
+
+@contextmanager
+def _watched(browser: Browser, product: products.Product, **device: Any) -> Iterator[Page]:
+    context = browser.new_context(base_url=product.url, locale="zh-CN", **device)
     context.set_default_timeout(10_000)
     opened = context.new_page()
     complaints = watch(opened, product.url)

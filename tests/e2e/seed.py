@@ -22,6 +22,7 @@ def main() -> None:
     admin = User.objects.create_user("admin@example.com", factories.PASSWORD, name="陈晓琳")
     enterprise = create_enterprise(name="澄海零售集团", admin=admin, verified=True)
     other = create_enterprise(name="北辰工业互联平台", admin=admin, verified=False)
+    network = create_enterprise(name="集采联盟", admin=admin, verified=True)  # tests/e2e/test_spaces.py
     job = create_enterprise(name="主流程零售", admin=admin, verified=True)  # empty: tests/e2e/test_main_job.py fills it
     owner = User.objects.create_user("owner@example.com", factories.PASSWORD, name="郑一诺")
     helper = User.objects.create_user("helper@example.com", factories.PASSWORD, name="吴桐")
@@ -32,6 +33,10 @@ def main() -> None:
         seller = factories.member(name="郑一诺", user=owner)
         factories.member(name="吴桐", user=helper)
         factories.contact(factories.acting(other, seller), name="协作客户")
+    with tenant(network.pk):
+        manager = factories.super_admin(network)
+        for name, phone in (("韩梅", "13811110001"), ("李雷", "13811110002"), ("赵敏", "13811110003")):
+            factories.contact(manager, name=name, company=f"{name}商行", phones=[phone])
     with tenant(enterprise.pk):
         actor = factories.super_admin(enterprise)
         factories.member(name="周敏", user=staff)
@@ -41,7 +46,8 @@ def main() -> None:
                 name=SURNAMES[number % 10] + NAMES[number * 7 % 10],
                 added_at=clock.now() - timedelta(days=number),
             )
-    print(json.dumps({"code": enterprise.code, "other": other.code, "job": job.code}))
+    codes = {"code": enterprise.code, "other": other.code, "job": job.code, "network": network.code}
+    print(json.dumps(codes))
 
 
 if __name__ == "__main__":
