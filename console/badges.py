@@ -16,6 +16,7 @@ from jobs.models import Delivery, JobRun
 from quota.models import Loan
 from quota.rules import AlertKind, PackageKind, State
 from upstream.models import Invitee, Partner
+from upstream.queries.bridges import State as ConnectionState
 
 # How a relation began, in words; other programs may name sources of their own, which stand as they are.
 SOURCES: dict[str, Text] = {
@@ -36,6 +37,7 @@ FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
     "level": (Level, {"editor": "blue", "viewer": "secondary"}),
     "kind": (Contact.Kind, {"wechat": "green", "wecom": "orange"}),
     "clean_up": (CleanUp.State, {"announced": "blue", "archived": "green", "cancelled": "secondary"}),
+    "connection": (ConnectionState, {"none": "secondary", "offered": "blue", "connected": "green"}),
     "loss": (By, {"contact": "red", "member": "orange", "both": "purple"}),
     "follow": (Follow.State, {"active": "green"}),
     "follow_up": (

@@ -2,8 +2,7 @@
 
 from uuid import UUID
 
-from django.core.files.storage import default_storage
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -13,7 +12,7 @@ from common.errors import Forbidden
 from common.ids import parse_uuid
 from common.rest import client_address
 from console.joining import HOUR, page
-from upstream.models import Share
+from console.spaces import opening
 from upstream.services import workbench
 
 COOKIE = "workbench"
@@ -53,17 +52,9 @@ def _unlock(request: HttpRequest, firm: str, code: str) -> HttpResponse:
 
 
 def opened(request: HttpRequest, firm: str, code: str, share: UUID) -> HttpResponseBase:
-    """Open a share: a file is downloaded, never shown in our name; the rest is where it is."""
+    """Open a share of one of the person's partners."""
     found = workbench.open_share(firm, code, proof=request.COOKIES.get(COOKIE, ""), share=share)
-    if found.kind == Share.Kind.FILE:
-        response = FileResponse(default_storage.open(found.file), as_attachment=True, filename=found.file_name)
-        response["Content-Type"] = "application/octet-stream"
-        response["X-Content-Type-Options"] = "nosniff"
-        return response
-    target = HttpResponse(status=302)
-    target["Location"] = found.url  # its scheme was checked when it was shared
-    target["Referrer-Policy"] = "no-referrer"
-    return target
+    return opening.opened(found.kind, url=found.url, file=found.file, file_name=found.file_name)
 
 
 urlpatterns = [

@@ -45,6 +45,14 @@ class SpacesPolicy(BaseModel, frozen=True):
         Days,
         Text(Group.SPACES, _("Remind after (days)"), _("When inviters hear of customers who have not answered.")),
     ] = 3
+    bridge_days: Annotated[
+        Days,
+        Text(
+            Group.SPACES,
+            _("Codes for partners' own systems (days)"),
+            _("How long a code works by which a partner's enterprise connects itself."),
+        ),
+    ] = 14
     import_partners: Annotated[
         Count, Text(Group.SPACES, _("Partners in a file"), _("How many partners one import may contain."))
     ] = 1000

@@ -5,9 +5,11 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
+from enterprises.models import Enterprise
 from jobs.registry import daily, job
 from jobs.runner import JobContext
-from upstream.services import invitations, partner_import
+from jobs.tasks import enterprise_task
+from upstream.services import bridges, invitations, partner_import
 
 
 @job(partner_import.JOB, label=_("Import partners"), permission="spaces.edit")
@@ -21,3 +23,16 @@ def expire_invitations(context: JobContext) -> dict[str, Any]:
     """Result: expired personal links, and customers of whom their inviters were reminded."""
     with context.step():
         return invitations.expire(clock.now())
+
+
+@job("upstream.follow", label=_("Follow connections with other enterprises"), window=daily)
+def follow(context: JobContext) -> dict[str, Any]:
+    """What the other sides did; finds what `follow_bridges` missed."""
+    with context.step():
+        return bridges.follow(context.enterprise)
+
+
+@enterprise_task("upstream.follow_bridges")
+def follow_bridges(enterprise: Enterprise) -> None:
+    """The other side of a connection did something just now."""
+    bridges.follow(enterprise)

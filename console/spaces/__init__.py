@@ -1,6 +1,6 @@
 """Upstream and downstream: spaces, partners and their people, who sees whom."""
 
-from console.spaces import access, imports, invitations, partners, shares, spaces
+from console.spaces import access, bridges, imports, invitations, partners, shares, spaces
 
 urlpatterns = [
     *spaces.urlpatterns,
@@ -9,4 +9,5 @@ urlpatterns = [
     *invitations.urlpatterns,
     *imports.urlpatterns,
     *shares.urlpatterns,
+    *bridges.urlpatterns,
 ]

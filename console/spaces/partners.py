@@ -27,6 +27,7 @@ from console.spaces.forms import (
 from enterprises.rest import get_or_404
 from upstream import queries
 from upstream.models import Partner, PartnerContact, Space, Subgroup
+from upstream.queries.bridges import connection
 from upstream.services import partners as services
 from upstream.services import people
 
@@ -87,7 +88,9 @@ class PartnerPage(SpacesPage):
             "listing": listing,
             "usage": queries.people_usage(partner),
             "form": form,
+            "connection": connection(partner),
             "may_edit": self.actor.may("spaces.edit"),
+            "may_manage": self.actor.may("spaces.manage"),
         }
         return self.render(context, status=status)
 

@@ -72,7 +72,7 @@ class Spaces(SpacesPage):
     ) -> HttpResponseBase:
         found = list(queries.spaces(self.actor).order_by("series__name", "number", "name", "id"))
         context = {
-            "rows": [(space, queries.partner_usage(space)) for space in found],
+            "rows": list(zip(found, queries.partner_usages(found), strict=True)),
             "usage": queries.space_usage(),
             "space_form": space_form,
             "series_form": series_form,
@@ -128,7 +128,7 @@ def bars(space: Space) -> list[tuple[Any, queries.Usage, str]]:
     """The limits of U1, nearest first where it matters: spaces, partners here, people of the fullest partner."""
     found: list[tuple[Any, queries.Usage, str]] = [
         (_("Spaces"), queries.space_usage(), ""),
-        (_("Partners in this space"), queries.partner_usage(space), ""),
+        (_("Partners in this space"), queries.partner_usages([space])[0], ""),
     ]
     fullest = queries.fullest_partner(space)
     if fullest is not None:

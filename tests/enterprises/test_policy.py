@@ -33,6 +33,7 @@ def test_defaults_are_the_numbers_of_the_domain():
         "import_partners": 1000,
         "import_partner_people": 200,
         "import_people": 2000,
+        "bridge_days": 14,
         "workbench_days": 180,
         "silence_warning_days": 30,
         "buyer_warning_days": 60,

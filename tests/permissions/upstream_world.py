@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from common.tenancy import tenant
 from contacts.services.bulk.selection import Selection
 from enterprises.actors import Actor
+from enterprises.models import Enterprise
 from tests import factories
 from upstream.models import Application
-from upstream.services import invitations, partners, shares, spaces, subgroups
+from upstream.services import bridges, invitations, partners, shares, spaces, subgroups
 from upstream.services import members as space_members
 from upstream.services import people as partner_people
 
@@ -46,3 +48,16 @@ def structure(admin: Actor, people: dict[str, Any], contact: Any) -> dict[str, A
         "rule": rule.pk,
         "space_member": people["follower"].pk,
     }
+
+
+def join_elsewhere(firm: Enterprise) -> dict[str, Any]:
+    """A space of another enterprise that this one has joined, with something that is shared there."""
+    host = factories.enterprise(f"{firm.name}的上游")
+    with tenant(host.pk):
+        admin = factories.super_admin(host)
+        space = spaces.create_space(admin, name=f"空间 {host.name}")
+        share = shares.create_share(admin, kind="link", title="价目表", url="https://example.com/", space=space)
+        code = bridges.offer(admin, partner=partners.add_partner(admin, space=space, name=firm.name))[1]
+    with tenant(firm.pk):
+        joined = bridges.join(factories.super_admin(firm), code=code)
+    return {"joined_space": joined.pk, "joined_share": share.pk}

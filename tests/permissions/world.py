@@ -30,7 +30,7 @@ from jobs.models import JobRun, Notification
 from quota import services as quota
 from quota.models import Campaign
 from tests import factories
-from tests.permissions.upstream_world import structure
+from tests.permissions.upstream_world import join_elsewhere, structure
 
 # Members of the enterprise whose things are asked for.
 OURS = ("staff", "viewer", "editor", "follower", "owner", "graded_in", "graded_out", "admin")
@@ -71,6 +71,8 @@ def rolled_back() -> Iterator[None]:
 def build() -> tuple[World, World]:
     """Our world, and the same things in another enterprise."""
     ours, theirs = _enterprise("我们"), _enterprise("他们")
+    for world in (ours, theirs):
+        world.ids |= join_elsewhere(world.enterprise)
     ours.people["foreign"] = theirs.people["admin"]
     ours.people["anonymous"] = Persona(Client(headers={"Accept-Language": "en"}), Client())
     asleep = factories.enterprise("停用")

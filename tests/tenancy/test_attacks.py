@@ -296,7 +296,13 @@ def test_x2_definer_functions_are_few_and_pinned():
 # enterprises_with_reminders: which enterprises have somebody to remind; enterprises_with_deliveries: which have
 # something to send. Ids only.
 # contacts_found: ids of contacts of the enterprise in scope; attacked in tests/contacts/test_search.py.
+# bridge_join, bridge_leave, joined_spaces, joined_space: a space that the enterprise in scope joined elsewhere, by a
+# connection of both sides; attacked in tests/upstream/test_bridge_attacks.py.
 ALLOWED_DEFINERS = {
+    "bridge_join",
+    "bridge_leave",
+    "joined_space",
+    "joined_spaces",
     "contacts_found",
     "memberships_of",
     "stale_job_runs",

@@ -1,5 +1,6 @@
 """REST: partners and their people."""
 
+from functools import partial
 from typing import Any
 
 from django.urls import path
@@ -19,8 +20,8 @@ from upstream.services import people
 ORDERINGS = ("name", "joined_at")
 
 
-def represent(partner: Any) -> dict[str, Any]:
-    """A partner with its subgroups; `queries.places` has loaded those."""
+def represent(partner: Any, limit: int) -> dict[str, Any]:
+    """A partner with its subgroups; `queries.places` has loaded those. `limit`: how many people the policy gives it."""
     return {
         "id": partner.pk,
         "space": named(partner.space),
@@ -33,7 +34,7 @@ def represent(partner: Any) -> dict[str, Any]:
         "virtual": partner.virtual,
         "credit_code": partner.credit_code,
         "verified_at": partner.verified_at,
-        "people": {"used": partner.contact_count, "limit": policy().partner_people},
+        "people": {"used": partner.contact_count, "limit": limit},
         "subgroups": [named(one) for one in partner.in_subgroups],
         "joined_at": partner.joined_at,
     }
@@ -67,12 +68,13 @@ class PartnerView(UpstreamView):
         if found is None:
             return Response(status=204)
         queries.places([found])
-        return etag(Response(represent(found), status=status), found.version)
+        return etag(Response(represent(found, policy().partner_people), status=status), found.version)
 
     def list_partners(self, request: Request, **fixed: str) -> Response:
         query = {**request.query_params.dict(), **fixed}
         found = queries.partners(self.actor, query)
-        return self.page(found, represent, orderings=ORDERINGS, default="name", prepare=queries.places)
+        shown = partial(represent, limit=policy().partner_people)
+        return self.page(found, shown, orderings=ORDERINGS, default="name", prepare=queries.places)
 
 
 class PartnersView(PartnerView):

@@ -1,7 +1,9 @@
 """REST: spaces, series and subgroups."""
 
+from functools import partial
 from typing import Any
 
+from django.db.models import Prefetch, prefetch_related_objects
 from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -17,8 +19,8 @@ from upstream.services import spaces as services
 from upstream.services import subgroups
 
 
-def represent(space: Any) -> dict[str, Any]:
-    """A space; comes from `queries.spaces`."""
+def represent(space: Any, limit: int) -> dict[str, Any]:
+    """A space; comes from `queries.spaces`. `limit`: how many partners the policy gives each."""
     return {
         "id": space.pk,
         "name": space.name,
@@ -26,7 +28,7 @@ def represent(space: Any) -> dict[str, Any]:
         "series": named(space.series),
         "number": space.number,
         "partners_open": space.partners_open,
-        "partners": {"used": space.partner_count, "limit": policy().space_partners},
+        "partners": {"used": space.partner_count, "limit": limit},
         "members": space.present,
         "created_at": space.created_at,
     }
@@ -37,7 +39,8 @@ class SpaceView(UpstreamView):
 
     def answer(self, space: Space, status: int = 200) -> Response:
         """The space's document."""
-        return etag(Response(represent(self.space(space.pk)), status=status), space.version)
+        body = represent(self.space(space.pk), policy().space_partners)
+        return etag(Response(body, status=status), space.version)
 
 
 class SpacesView(SpaceView):
@@ -52,7 +55,8 @@ class SpacesView(SpaceView):
     def get(self, request: Request) -> Response:
         self.check_query(queries.SPACE_FILTERS)
         found = queries.spaces(self.actor, request.query_params.dict())
-        return self.page(found, represent, orderings=("name", "created_at"), default="name")
+        shown = partial(represent, limit=policy().space_partners)
+        return self.page(found, shown, orderings=("name", "created_at"), default="name")
 
     @extend_schema(request=shapes.NewSpace, responses={201: shapes.SpaceShape})
     def post(self, request: Request) -> Response:
@@ -90,22 +94,28 @@ class SeriesView(UpstreamView):
     @extend_schema(parameters=shapes.PAGING, responses=shapes.SeriesPage)
     def get(self, request: Request) -> Response:
         self.check_query()
-        return self.page(queries.series(self.actor), self.represent, orderings=("name",), default="name")
+        found, shown = queries.series(self.actor), partial(self.represent, limit=policy().space_partners)
+        return self.page(found, shown, orderings=("name",), default="name", prepare=self.load)
 
     @extend_schema(request=shapes.NewSeries, responses={201: shapes.SeriesShape})
     def post(self, request: Request) -> Response:
         series = services.create_series(self.actor, **self.read(shapes.NewSeries))
-        return Response(self.represent(series), status=201)
+        self.load([series])
+        return Response(self.represent(series, limit=policy().space_partners), status=201)
 
-    def represent(self, series: Series) -> dict[str, Any]:
-        inside = list(Space.objects.visible_to(self.actor).filter(series=series).order_by("number"))
-        limit = policy().space_partners * len(inside)
+    def load(self, rows: list[Series]) -> None:
+        """The spaces of each that the caller sees, in their order."""
+        seen = Space.objects.visible_to(self.actor).order_by("number")
+        prefetch_related_objects(rows, Prefetch("spaces", queryset=seen))
+
+    def represent(self, series: Series, limit: int) -> dict[str, Any]:
+        inside = list(series.spaces.all())
         return {
             "id": series.pk,
             "name": series.name,
             "purpose": series.purpose,
             "spaces": [named(space) for space in inside],
-            "partners": {"used": sum(space.partner_count for space in inside), "limit": limit},
+            "partners": {"used": sum(space.partner_count for space in inside), "limit": limit * len(inside)},
         }
 
 

@@ -1,6 +1,6 @@
 """The routes of upstream under /api/v1/."""
 
-from upstream.api import access, files, joining, partners, shares, spaces
+from upstream.api import access, bridges, files, joining, partners, shares, spaces
 
 urlpatterns = [
     *spaces.urlpatterns,
@@ -9,4 +9,5 @@ urlpatterns = [
     *joining.urlpatterns,
     *files.urlpatterns,
     *shares.urlpatterns,
+    *bridges.urlpatterns,
 ]

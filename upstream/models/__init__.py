@@ -1,6 +1,7 @@
 """The tables of upstream and downstream, a module per noun."""
 
 from upstream.models.access import CorrespondenceRule, RuleEnd, SpaceMember, SubgroupMember
+from upstream.models.bridge import Bridge, EndedBy, JoinedSpace
 from upstream.models.joining import Application, Invitation, Invitee
 from upstream.models.people import CustomerLink, PartnerContact, Person
 from upstream.models.sharing import Share, ShareOpen, WorkbenchLink
@@ -8,10 +9,13 @@ from upstream.models.structure import Partner, PartnerPlace, Series, Space, Spac
 
 __all__ = [
     "Application",
+    "Bridge",
     "CorrespondenceRule",
     "CustomerLink",
+    "EndedBy",
     "Invitation",
     "Invitee",
+    "JoinedSpace",
     "Partner",
     "PartnerContact",
     "PartnerPlace",

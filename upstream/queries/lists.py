@@ -1,7 +1,7 @@
 """Lists of spaces, partners and people with their filters, and how full everything is."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -177,9 +177,10 @@ def space_usage() -> Usage:
     return Usage(SpaceAccount.objects.values_list("spaces", flat=True).first() or 0, policy().spaces)
 
 
-def partner_usage(space: Space) -> Usage:
-    """Partners in a space."""
-    return Usage(space.partner_count, policy().space_partners)
+def partner_usages(spaces: Iterable[Space]) -> list[Usage]:
+    """Partners in each of these spaces."""
+    limit = policy().space_partners
+    return [Usage(space.partner_count, limit) for space in spaces]
 
 
 def people_usage(partner: Partner) -> Usage:

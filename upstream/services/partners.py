@@ -18,7 +18,7 @@ from enterprises.models import Member
 from enterprises.services import policy
 from upstream.models import Partner, PartnerContact, PartnerPlace, RuleEnd, Series, Space, Subgroup
 from upstream.rules import names
-from upstream.services import limits, people, spaces
+from upstream.services import bridges, limits, people, spaces
 
 MOST_ALIASES = 20
 _CREDIT_CODE = re.compile(r"[0-9A-HJ-NPQRTUWXY]{18}")
@@ -215,7 +215,8 @@ def merge_partners(actor: Actor, *, partner: Partner, into: Partner) -> Partner:
     kept.region = kept.region or gone.region
     kept.owner = kept.owner or gone.owner
     code = gone.credit_code
-    _erase(gone)
+    bridges.carry(actor, partner=gone, into=kept)
+    _erase(actor, gone)
     if not kept.credit_code and code:
         kept.credit_code, kept.verified_at, kept.virtual = code, gone.verified_at or clock.now(), False
     kept.version += 1
@@ -235,7 +236,7 @@ def remove_partner(actor: Actor, *, partner: Partner) -> None:
     PartnerContact.objects.filter(partner=gone).delete()
     before = {"space": gone.space.name, "people": len(persons)}
     pk, label = gone.pk, gone.name
-    _erase(gone)
+    _erase(actor, gone)
     people.forget_people(persons)
     audit.record(actor, "partner.removed", subject_type="partner", subject_id=pk, subject_label=label, before=before)
 
@@ -292,8 +293,9 @@ def _place(partner: Partner, subgroups: Sequence[Subgroup]) -> tuple[list[str], 
     return sorted(old.values()), sorted(new.values())
 
 
-def _erase(partner: Partner) -> None:
-    """The partner is gone, with its places and its ends of rules; its people went before."""
+def _erase(actor: Actor, partner: Partner) -> None:
+    """The partner is gone, with its connection, its places and its ends of rules; its people went before."""
+    bridges.forget(actor, partner=partner)
     PartnerPlace.objects.filter(partner=partner).delete()
     RuleEnd.objects.filter(partner=partner).delete()
     Partner.objects.filter(pk=partner.pk).delete()
