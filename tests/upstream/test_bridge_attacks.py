@@ -87,11 +87,13 @@ def test_x2_u3_what_is_inside_has_these_keys_and_no_others(sides):
 
 @pytest.mark.django_db
 def test_x2_without_a_scope_nothing_is_answered(sides):
-    joined, code = sides.connect(), "x"
+    joined = sides.connect()
+    with tenant(sides.up.pk):
+        waiting, _code = bridges.offer(sides.admin, partner=sides.rival)
     asked = (
         ("SELECT * FROM joined_spaces()",),
         ("SELECT * FROM joined_space(%s)", joined.pk),
-        ("SELECT * FROM bridge_join(%s, %s, now())", sides.up.pk, code),
+        ("SELECT * FROM bridge_join(%s, %s, now())", sides.up.pk, waiting.digest),
         ("SELECT * FROM bridge_leave(%s, %s, now())", sides.up.pk, joined.bridge),
     )
     for setting in ("", "nonsense"):
@@ -99,6 +101,8 @@ def test_x2_without_a_scope_nothing_is_answered(sides):
             execute(f"SET LOCAL app.enterprise_id = '{setting}'")
             assert [refused(*question) for question in asked] == [True] * 4
     assert sides.inside(joined) is not None, "and nothing was ended"
+    with tenant(sides.up.pk):
+        assert Bridge.objects.get(pk=waiting.pk).peer_id is None
 
 
 @pytest.mark.django_db
