@@ -49,7 +49,7 @@ test: install-dev
 	$(PY) -m pytest -n $(JOBS) -m "not e2e" $(ARGS)
 
 e2e: install-dev
-	$(PY) -m pytest -m e2e $(ARGS)
+	$(PY) -m pytest -n $(JOBS) --dist loadfile -m e2e $(ARGS)
 
 lint: install-dev
 	$(BIN)/ruff check .
