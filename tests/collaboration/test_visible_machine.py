@@ -1,4 +1,4 @@
-"""O2, O4, O5: visible = what the rule says, after any sequence of grants, moves, resignations and changes of owner.
+"""O2, O4-O7: visible = what the rule says, after any sequence of grants, moves, resignations, hand-overs and time.
 
 The oracle is plain Python over what the steps did: no query, no set operation of the product's.
 """
@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from collaboration.models import Invitation
+from collaboration.models import Invitation, Transfer, TransferItem
 from collaboration.queries.reach import reach
-from collaboration.services import grants
+from collaboration.rules.transfers import State
+from collaboration.services import grants, transfers
 from common import clock
 from common.errors import Refusal
 from common.tenancy import tenant
@@ -23,13 +24,17 @@ from contacts.queries import viewers
 from contacts.services import relations
 from enterprises.models import Department, Member
 from enterprises.services import GRADED_ADMIN, STAFF, builtin_role, departments, members
+from jobs.models import JobRun
+from jobs.runner import execute_run
 from tests import factories
+from tests.collaboration.orders import Orders
 
 STAFF_COUNT, CONTACTS = 4, 3
 DEPARTMENTS = ("华东", "上海", "华南", "深圳")
 person = st.integers(0, STAFF_COUNT - 1)
 place = st.sampled_from(DEPARTMENTS)
 customer = st.integers(0, CONTACTS - 1)
+customers = st.sets(customer, min_size=1)
 level = st.sampled_from(["viewer", "editor"])
 
 
@@ -37,6 +42,7 @@ class Visibility(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = factories.NOON
+        self.told = ""
         self.parents: dict[str, str | None] = dict.fromkeys(DEPARTMENTS)
         with clock.at(self.now):
             self.enterprise = factories.enterprise()
@@ -53,6 +59,8 @@ class Visibility(RuleBasedStateMachine):
         self.owner = [0] * CONTACTS
         self.follows: list[dict[int, str]] = [{0: "active"} for _each in self.contacts]
         self.granted: list[dict[int, tuple[str, Any]]] = [{} for _each in self.contacts]
+        self.orders = Orders(self)
+        self.transfers: list[Any] = []  # the ids, in the order of self.orders.all
 
     # --- The oracle -------------------------------------------------------------------------------------------
 
@@ -139,7 +147,7 @@ class Visibility(RuleBasedStateMachine):
         if self.do(lambda admin: grants.remove(admin, contact=self.contact(which), member=self.present(who))):
             del self.granted[which][who]
 
-    @rule(hours=st.sampled_from([1, 23, 24, 72]))
+    @rule(hours=st.sampled_from([1, 23, 24, 72, 24 * 90]))
     def wait(self, hours) -> None:
         self.now += timedelta(hours=hours)
 
@@ -213,12 +221,91 @@ class Visibility(RuleBasedStateMachine):
         if self.do(lambda admin: members.enable_member(admin, member=self.present(who))):
             self.member[who]["status"] = "active"
 
+    # --- Hand-overs -------------------------------------------------------------------------------------------
+
+    def carry_out(self) -> None:
+        """The jobs that wait."""
+        with clock.at(self.now):
+            with tenant(self.enterprise.pk):
+                queued = list(JobRun.objects.filter(state="queued").order_by("id").values_list("pk", flat=True))
+            for run in queued:
+                assert execute_run(self.enterprise.pk, run).state == "done"
+
+    @rule(who=person, to=person, chosen=customers)
+    def hand_over(self, who, to, chosen) -> None:
+        """On the job; or inherited, when the member has left."""
+        plan = {"parts": [{"takers": [str(self.people[to].pk)]}]}
+
+        def work(admin):
+            ids = [self.contacts[which].pk for which in sorted(chosen)]
+            self.transfers.append(transfers.order(admin, member=self.present(who), plan=plan, ids=ids).pk)
+
+        kind = "resigned" if self.member[who]["status"] == "resigned" else "on_job"
+        possible = who != to and self.member[to]["status"] == "active"
+        theirs = {which: who for which in sorted(chosen) if self.orders.theirs(who, which)}
+        ordered = possible and self.orders.order(kind, theirs, to) is not None
+        assert self.do(work) == ordered
+        self.carry_out()
+
+    @rule(which=customer)
+    def decline(self, which) -> None:
+        """The contact, wherever it is on its way."""
+        for order, pk in zip(self.orders.all, self.transfers, strict=True):
+
+            def work(admin, pk=pk):
+                item = TransferItem.objects.get(transfer=pk, contact=self.contacts[which])
+                transfer = Transfer.objects.get(pk=pk)
+                transfers.report_results(admin, transfer=transfer, results=[transfers.Result(item.pk, State.REFUSED)])
+
+            if self.orders.decline(order, which):
+                assert self.do(work)
+
+    @rule()
+    def settle(self) -> None:
+        self.orders.settle()
+        assert self.do(lambda admin: transfers.settle_due(admin))
+
+    @rule(to=st.one_of(st.none(), person))
+    def try_again(self, to) -> None:
+        """The latest hand-over; to somebody else, perhaps."""
+        if not self.transfers:
+            return
+        order, pk = self.orders.all[-1], self.transfers[-1]
+        giver = next(iter(order.items.values())).giver
+        possible = to is None or (to != giver and self.member[to]["status"] == "active")
+        taker = None if to is None else self.people[to]
+
+        def work(admin):
+            taker = None if to is None else self.present(to)
+            transfers.try_again(admin, transfer=Transfer.objects.get(pk=pk), taker=taker)
+
+        assert self.do(work) == (possible and self.orders.again(order, to)), taker
+        self.carry_out()
+
+    @rule(who=person, to=person, which=customer)
+    def hand_over_and_let_pass(self, who, to, which) -> None:
+        """From order to end, so that it often comes to that."""
+        self.hand_over(who, to, {which})
+        self.now += timedelta(hours=24)
+        self.settle()
+
     # --- What must hold -----------------------------------------------------------------------------------------
+
+    @invariant()
+    def items_are_where_the_rule_says(self) -> None:
+        with tenant(self.enterprise.pk):
+            states = TransferItem.objects.values_list("transfer_id", "contact_id", "state")
+            assert {(transfer, contact): state for transfer, contact, state in states} == {
+                (pk, self.contacts[which].pk): item.state
+                for order, pk in zip(self.orders.all, self.transfers, strict=True)
+                for which, item in order.items.items()
+            }
 
     @invariant()
     def visible_is_what_the_rule_says(self) -> None:
         with clock.at(self.now), tenant(self.enterprise.pk):
-            everything = [Contact.objects.get(pk=contact.pk) for contact in self.contacts]
+            known = Contact.objects.in_bulk([contact.pk for contact in self.contacts])
+            everything = [known[contact.pk] for contact in self.contacts]
             sees: dict[int, set[int]] = {}
             for who, member in enumerate(self.people):
                 actor = factories.actor(self.enterprise, member)
@@ -228,22 +315,29 @@ class Visibility(RuleBasedStateMachine):
                 for which, contact in enumerate(everything):
                     held = {one.value for one in access.levels(actor, contact)}
                     assert held == self.levels(who, which), (who, which)
-            admin = factories.super_admin(self.enterprise)
-            for which, contact in enumerate(everything):
-                told = {viewer.member.pk: {str(one) for one in viewer.rules} for viewer in viewers(contact)}
-                told.pop(admin.member_id)
-                assert told == {
-                    self.people[who].pk: self.reasons(who, which)
-                    for who in range(STAFF_COUNT)
-                    if self.member[who]["status"] == "active" and which in sees[who]
-                }
-            for who, member in enumerate(self.people):
-                counted = {str(one): count.value for one, count in reach(admin, self.present(who)).rules}
-                wanted: dict[str, int] = dict.fromkeys(counted, 0)
-                for which in sees[who]:
-                    for one in self.reasons(who, which) & set(counted):
-                        wanted[one] += 1
-                assert counted == wanted, member
+            state = repr((self.now, self.parents, self.member, self.owner, self.follows, self.granted))
+            if state != self.told:  # a step that was refused changes nothing, and nothing of what is told
+                self.told = state
+                self.told_as_it_is(everything, sees)
+
+    def told_as_it_is(self, everything: list[Contact], sees: dict[int, set[int]]) -> None:
+        """Who sees a contact and what somebody sees tell what is so."""
+        admin = factories.super_admin(self.enterprise)
+        for which, contact in enumerate(everything):
+            told = {viewer.member.pk: {str(one) for one in viewer.rules} for viewer in viewers(contact)}
+            told.pop(admin.member_id)
+            assert told == {
+                self.people[who].pk: self.reasons(who, which)
+                for who in range(STAFF_COUNT)
+                if self.member[who]["status"] == "active" and which in sees[who]
+            }
+        for who, member in enumerate(self.people):
+            counted = {str(one): count.value for one, count in reach(admin, self.present(who)).rules}
+            wanted: dict[str, int] = dict.fromkeys(counted, 0)
+            for which in sees[who]:
+                for one in self.reasons(who, which) & set(counted):
+                    wanted[one] += 1
+            assert counted == wanted, member
 
 
 @pytest.mark.django_db
