@@ -166,7 +166,8 @@ class Visibility(RuleBasedStateMachine):
         if self.do(
             lambda admin: relations.end_follow(admin, contact=self.contact(which), member=self.present(who), by=by)
         ):
-            self.follows[which][who] = by
+            ended = self.follows[which].get(who) != "active"
+            self.follows[which][who] = "member" if ended else by  # the other side as well: nothing is left to read
 
     @rule(who=person, to=place)
     def move_member(self, who, to) -> None:
