@@ -174,6 +174,7 @@ ACTIONS: dict[str, Text] = {
     "joined_space.left": _("Space of another enterprise left"),
     "joined_space.ended": _("Another enterprise ended the connection with its space"),
     "workbench.issued": _("Workbench link issued"),
+    "workbench.mailed": _("Workbench link mailed to the person who asked for it"),
     "workbench.revoked": _("Workbench link ended"),
     "invitation.created": _("Invitation into a space created"),
     "invitation.revoked": _("Invitation into a space revoked"),

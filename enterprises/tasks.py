@@ -19,7 +19,7 @@ from django.utils import translation
 from common.tenancy import tenant
 from enterprises.models import Enterprise, Member, User
 
-_RETRY: dict[str, Any] = {"autoretry_for": (OSError,), "retry_backoff": 10, "max_retries": 5}
+RETRY: dict[str, Any] = {"autoretry_for": (OSError,), "retry_backoff": 10, "max_retries": 5}
 
 
 def on_commit(task: Any, *args: Any) -> None:
@@ -28,7 +28,7 @@ def on_commit(task: Any, *args: Any) -> None:
     transaction.on_commit(dispatch)
 
 
-@shared_task(name="enterprises.send_invitation", **_RETRY)
+@shared_task(name="enterprises.send_invitation", **RETRY)
 def send_invitation(enterprise_id: str, member_id: str, inviter: str, language: str) -> None:
     """Mail the link to a member, if the invitation still stands."""
     from enterprises.services.invitations import link_token  # services dispatch tasks: the one circle
@@ -43,7 +43,7 @@ def send_invitation(enterprise_id: str, member_id: str, inviter: str, language: 
     send("invitation", to, language, {"enterprise": enterprise.name, "name": name, "inviter": inviter, "url": url})
 
 
-@shared_task(name="enterprises.send_signup", **_RETRY)
+@shared_task(name="enterprises.send_signup", **RETRY)
 def send_signup(token: str, email: str, name: str, language: str) -> None:
     """Mail the link that finishes a sign-up; an address with an account is told to log in instead."""
     if User.objects.filter(email=email).exists():

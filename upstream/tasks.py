@@ -2,14 +2,18 @@
 
 from typing import Any
 
+from celery import shared_task
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
+from common.tenancy import tenant
+from enterprises.access import enterprise_id_of
 from enterprises.models import Enterprise
+from enterprises.tasks import RETRY, address, send
 from jobs.registry import daily, job
 from jobs.runner import JobContext
 from jobs.tasks import enterprise_task
-from upstream.services import bridges, invitations, partner_import
+from upstream.services import bridges, invitations, partner_import, relinking
 
 
 @job(partner_import.JOB, label=_("Import partners"), permission="spaces.edit")
@@ -36,3 +40,17 @@ def follow(context: JobContext) -> dict[str, Any]:
 def follow_bridges(enterprise: Enterprise) -> None:
     """The other side of a connection did something just now."""
     bridges.follow(enterprise)
+
+
+@shared_task(name="upstream.mail_workbench_links", **RETRY)
+def mail_workbench_links(firm: str, email: str, ip: str | None, language: str) -> None:
+    """Mail each person of this address their link, if there is any; nobody else is told."""
+    enterprise_id = enterprise_id_of(firm)
+    if enterprise_id is None:
+        return
+    with tenant(enterprise_id):
+        enterprise = Enterprise.objects.filter(pk=enterprise_id, status=Enterprise.Status.ACTIVE).first()
+        found = relinking.letters(enterprise, email=email, ip=ip) if enterprise else []
+    if enterprise is not None and found:
+        people = [(one.name, address("workbench", firm=firm, code=one.code)) for one in found]
+        send("workbench", email, language, {"enterprise": enterprise.name, "people": people})

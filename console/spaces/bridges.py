@@ -19,6 +19,7 @@ from enterprises.rest import get_or_404
 from upstream.models import JoinedSpace
 from upstream.queries import bridges as queries
 from upstream.services import bridges as services
+from upstream.services import relinking
 
 
 class CodeForm(forms.Form):
@@ -96,6 +97,18 @@ class JoinedLeave(JoinedPage):
         return self.redirect(self.url("joined-spaces"))
 
 
+class JoinedWorkbench(JoinedPage):
+    """Have the link to one's own workbench there sent to one's own address."""
+
+    permission = "spaces.view"
+
+    def post(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
+        email = relinking.ask_as_member(self.actor, joined=self.joined(pk))
+        text = _("If you are known there by %(email)s, the link to your workbench is on its way.") % {"email": email}
+        messages.success(request, text)
+        return self.redirect(self.url("joined-space", pk=pk))
+
+
 class JoinedShare(JoinedPage):
     """Open what is shared with us, as in the workbench."""
 
@@ -142,6 +155,7 @@ urlpatterns = [
     path("joined-spaces/", JoinedSpaces.as_view(), name="joined-spaces"),
     path("joined-spaces/<uuid:pk>/", JoinedSpacePage.as_view(), name="joined-space"),
     path("joined-spaces/<uuid:pk>/leave/", JoinedLeave.as_view(), name="joined-space-leave"),
+    path("joined-spaces/<uuid:pk>/workbench/", JoinedWorkbench.as_view(), name="joined-workbench"),
     path("joined-spaces/<uuid:pk>/shares/<uuid:share>/", JoinedShare.as_view(), name="joined-share"),
     path("partners/<uuid:pk>/connection/", ConnectionPage.as_view(), name="partner-connection"),
     path("partners/<uuid:pk>/connection/end/", ConnectionEnd.as_view(), name="partner-connection-end"),

@@ -105,6 +105,7 @@ DOORS = {
     "enterprises/services/invitations.py": "who accepts an invitation belongs nowhere yet",
     "enterprises/admin.py": "an operator verifies or suspends from outside",
     "upstream/services/workbench.py": "the partner's workbench, by personal link",
+    "upstream/tasks.py": "mail to a partner's person who asked for their link",
     "upstream/services/joining.py": "who comes by a link into a space belongs nowhere yet",
     "enterprises/tasks.py": "mail of an enterprise",
 }

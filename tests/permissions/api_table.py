@@ -383,6 +383,7 @@ API = [
     Row("POST", "joined-spaces", "spaces.manage", 400, {"code": "no-such-code"}),
     Row("GET", "joined-spaces/{joined_space}", "spaces.view"),
     Row("DELETE", "joined-spaces/{joined_space}", "spaces.manage"),
+    Row("POST", "joined-spaces/{joined_space}/workbench", "spaces.view", 202),
     Row("GET", "partners/{partner}/connection", "spaces.view"),
     Row("POST", "partners/{partner}/connection", "spaces.manage", 201),
     Row("DELETE", "partners/{partner}/connection", "spaces.manage", 204),

@@ -291,6 +291,7 @@ CONSOLE = [
     Row("POST", "joined-spaces/", "spaces.manage", 400, {"code": "no-such-code"}),
     Row("GET", "joined-spaces/{joined_space}/", "spaces.view"),
     Row("POST", "joined-spaces/{joined_space}/leave/", "spaces.manage", SENT),
+    Row("POST", "joined-spaces/{joined_space}/workbench/", "spaces.view", SENT),
     Row("GET", "joined-spaces/{joined_space}/shares/{joined_share}/", "spaces.view", 302),
     Row("GET", "partners/{partner}/connection/", "spaces.manage"),
     Row("POST", "partners/{partner}/connection/", "spaces.manage"),

@@ -15,6 +15,7 @@ from upstream.api.base import UpstreamView, named
 from upstream.models import EndedBy, JoinedSpace, Share
 from upstream.queries import bridges as queries
 from upstream.services import bridges as services
+from upstream.services import relinking
 
 
 class ConnectionShape(serializers.Serializer):
@@ -157,6 +158,17 @@ class OneJoinedSpaceView(JoinedView):
         return self.detail(self.joined(pk))
 
 
+class JoinedWorkbenchView(JoinedView):
+    """Have the link to one's own workbench there sent by mail: to the caller's own address, if it is known there."""
+
+    permissions = {"POST": "spaces.view"}
+
+    @extend_schema(request=None, responses={202: None})
+    def post(self, request: Request, pk: str) -> Response:
+        relinking.ask_as_member(self.actor, joined=self.joined(pk))
+        return Response(status=202)
+
+
 class ConnectionView(UpstreamView):
     """How a partner is connected with its own enterprise. POST makes a code for it, DELETE ends what stands."""
 
@@ -190,5 +202,6 @@ class ConnectionView(UpstreamView):
 urlpatterns = [
     path("joined-spaces", JoinedSpacesView.as_view(), name="joined-spaces"),
     path("joined-spaces/<uuid:pk>", OneJoinedSpaceView.as_view(), name="joined-space"),
+    path("joined-spaces/<uuid:pk>/workbench", JoinedWorkbenchView.as_view(), name="joined-space-workbench"),
     path("partners/<uuid:pk>/connection", ConnectionView.as_view(), name="partner-connection"),
 ]

@@ -202,15 +202,23 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
         if len(found["phone"]) > 32 or (found["phone"] and not found["phone"].lstrip("+").isdigit()):
             errors["phone"] = [_("This is not a phone number.")]
     if "email" in values:
-        found["email"] = values["email"].strip().lower()
         try:
-            if found["email"]:
-                validate_email(found["email"])
-        except ValidationError:
-            errors["email"] = [_("This is not an e-mail address.")]
+            found["email"] = address(values["email"]) if values["email"].strip() else ""
+        except Invalid as refusal:
+            errors |= refusal.errors
     if errors:
         raise Invalid(errors)
     return found
+
+
+def address(email: str) -> str:
+    """An e-mail address as it is kept and compared. Raises Invalid."""
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise Invalid({"email": [_("This is not an e-mail address.")]}) from error
+    return email
 
 
 def _check_leaders(partner: Partner) -> None:

@@ -1,12 +1,13 @@
 """The partner's workbench: what a person of a partner sees by their personal link, without an account (U11, U6).
 
 The link alone opens nothing: each device is asked once for the last four digits of the person's phone number, so a link
-that was passed on is of no use. A new link ends the ones before; links expire and can be revoked.
+that was passed on is of no use. A new link ends the ones before; links expire and can be revoked. A person gets a new
+one by mail themself, see services.relinking.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hmac import compare_digest
 from typing import Any
@@ -24,9 +25,9 @@ from enterprises.actors import Actor
 from enterprises.models import Enterprise
 from enterprises.services import policy
 from upstream import queries
-from upstream.models import PartnerContact, Share, WorkbenchLink
+from upstream.models import PartnerContact, Person, Share, WorkbenchLink
 from upstream.rules.visibility import decide
-from upstream.services import shares
+from upstream.services import people, shares
 
 _SALT = "upstream.workbench"
 _TRIES, _HOUR = 5, 3600
@@ -77,6 +78,9 @@ def unlock(firm: str, code: str, *, digits: str) -> str:
         throttle.consume("workbench", f"{enterprise.pk}:{link.pk}", limit=_TRIES, seconds=_HOUR)
         if not compare_digest(digits.strip().encode(), link.person.phone[-DIGITS:].encode()):
             raise Forbidden(_("These are not the last four digits."), code="wrong_digits")
+        # One that came by mail ends those before only now: asking for it takes nobody's link away.
+        before = WorkbenchLink.objects.filter(person=link.person_id, created_at__lt=link.created_at, revoked_at=None)
+        before.update(revoked_at=clock.now())
         return signing.dumps(str(link.pk), salt=_SALT)
 
 
@@ -123,6 +127,22 @@ def open_share(firm: str, code: str, *, proof: str, share: UUID) -> Share:
                 shares.count_open(found, link.person)
                 return found
         raise _gone()
+
+
+def keep_address(firm: str, code: str, *, proof: str, email: str, ip: str | None = None) -> None:
+    """The person says where new links may go (services.relinking). Once: what stands there, ours alone change.
+
+    Raises Invalid, Conflict `email_known`, and what `bench` raises.
+    """
+    email = people.address(email)
+    with _opened(firm, code, proof) as (enterprise, link):
+        if not Person.objects.filter(pk=link.person_id, email="").update(email=email):
+            raise Conflict(_("There is an address already. Please ask your contact to change it."), code="email_known")
+        actor = replace(Actor.system(enterprise, "console", label=link.person.name), ip=ip)
+        seat = (
+            PartnerContact.objects.filter(person=link.person_id).select_related("person").order_by("joined_at", "id")[0]
+        )
+        audit.record(actor, "partner_contact.changed", seat, before={"email": ""}, after={"email": email})
 
 
 @contextmanager
