@@ -136,13 +136,14 @@ def keep_address(firm: str, code: str, *, proof: str, email: str, ip: str | None
     """
     email = people.address(email)
     with _opened(firm, code, proof) as (enterprise, link):
-        if not Person.objects.filter(pk=link.person_id, email="").update(email=email):
-            raise Conflict(_("There is an address already. Please ask your contact to change it."), code="email_known")
-        actor = replace(Actor.system(enterprise, "console", label=link.person.name), ip=ip)
-        seat = (
-            PartnerContact.objects.filter(person=link.person_id).select_related("person").order_by("joined_at", "id")[0]
-        )
-        audit.record(actor, "partner_contact.changed", seat, before={"email": ""}, after={"email": email})
+        _keep_address(replace(Actor.system(enterprise, "console", label=link.person.name), ip=ip), link.person, email)
+
+
+def _keep_address(actor: Actor, person: Person, email: str) -> None:
+    if not Person.objects.filter(pk=person.pk, email="").update(email=email):
+        raise Conflict(_("There is an address already. Please ask your contact to change it."), code="email_known")
+    seat = PartnerContact.objects.filter(person=person).select_related("person").order_by("joined_at", "id")[0]
+    audit.record(actor, "partner_contact.changed", seat, before={"email": ""}, after={"email": email})
 
 
 @contextmanager
