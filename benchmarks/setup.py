@@ -1,4 +1,7 @@
-"""The database that is measured: embedded in a folder of its own, or the one of the environment's addresses."""
+"""The database that is measured: embedded in a folder of its own, or the one of the environment's addresses.
+
+With SCRM_DATA set the folder is that one and stays: the enterprises in it are measured again without being filled again.
+"""
 
 import contextlib
 import os
@@ -19,7 +22,8 @@ def database() -> Iterator[None]:
         if not os.environ.get("DATABASE_URL"):
             from scrm import embedded
 
-            os.environ[FOLDER] = stack.enter_context(tempfile.TemporaryDirectory(prefix="scrm-bench-"))
+            if not os.environ.get(FOLDER):
+                os.environ[FOLDER] = stack.enter_context(tempfile.TemporaryDirectory(prefix="scrm-bench-"))
             urls = stack.enter_context(embedded.ensure_running(embedded.data_folder()))
             os.environ["DATABASE_URL"], os.environ["DATABASE_OWNER_URL"] = urls.database_url, urls.owner_url
             os.environ["REDIS_URL"] = urls.redis_url

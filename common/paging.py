@@ -3,13 +3,14 @@
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import BooleanField, F, Q, QuerySet
+from django.db.models.expressions import RawSQL
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,7 @@ from common.errors import Invalid
 
 MAX_SIZE = 200
 EXACT_COUNT = 10_000
+REACH = 4_000  # rows that are looked at one by one before a page is read in another way
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,20 @@ def order_by(ordering: str) -> tuple[str, str]:
 class Keyset:
     """A page of `queryset` after (or before) `cursor`, before it is read. Ordered columns must not be null.
 
-    `rows` are up to `size` + 1 of them; `page` makes the page of what was read, in that order. Raises Invalid when
-    the cursor is not one of ours or belongs to another ordering.
+    `rows` are up to `size` + 1 of them; `read` makes the page. `near`: the same rows, asked in a way that is quick
+    where they lie dense: it is tried on the next `REACH` rows of the table in this order, and where it fills no page,
+    `queryset` is read. Raises Invalid when the cursor is not one of ours or belongs to another ordering.
     """
 
-    def __init__(self, queryset: QuerySet, *, ordering: str, size: int, cursor: str | None = None) -> None:
+    def __init__(
+        self,
+        queryset: QuerySet,
+        *,
+        ordering: str,
+        size: int,
+        cursor: str | None = None,
+        near: QuerySet | None = None,
+    ) -> None:
         self.ordering = ordering
         self.size = size
         self.column = ordering.removeprefix("-")
@@ -57,14 +68,33 @@ class Keyset:
         if cursor:
             self._backwards, self._position = _read(cursor, ordering, queryset)
         self.descending = ordering.startswith("-") != self._backwards
+        self.rows = self._ordered(queryset)[: size + 1]
+        self._near = None if near is None else self._ordered(near.filter(self._within_reach(near)))[: size + 1]
+
+    def read(self, reader: Callable[[QuerySet], list[Any]] = list) -> Page:
+        """The page. `reader` reads `rows`, in their order, as objects with the ordered column and `id`."""
+        found = [] if self._near is None else reader(self._near)
+        return self._page(found if len(found) > self.size else reader(self.rows))
+
+    def _ordered(self, queryset: QuerySet) -> QuerySet:
         if self._position is not None:
             beyond = TupleLessThan if self.descending else TupleGreaterThan
             queryset = queryset.filter(beyond(Tuple(F(self.column), F("id")), self._position))
         sign = "-" if self.descending else ""
-        self.rows = queryset.order_by(f"{sign}{self.column}", f"{sign}id")[: size + 1]
+        return queryset.order_by(f"{sign}{self.column}", f"{sign}id")
 
-    def page(self, rows: list[Any]) -> Page:
-        """The page of the rows read; they need the ordered column and `id`."""
+    def _within_reach(self, queryset: QuerySet) -> Q:
+        """Not beyond the last of the next rows: one read of the index says which that is."""
+        model = queryset.model
+        rows = self._ordered(model.objects.all()).values_list(self.column, "id")[:REACH]
+        table, column = model._meta.db_table, model._meta.get_field(self.column).column
+        text, params = rows.query.sql_with_params()
+        beyond, back = (">=", "") if self.descending else ("<=", " DESC")
+        last = f"SELECT * FROM ({text}) AS reach (key, id) ORDER BY key{back}, id{back} LIMIT 1"  # noqa: S608
+        here = f'("{table}"."{column}", "{table}".id)'
+        return Q(RawSQL(f"{here} {beyond} ({last})", params, output_field=BooleanField()))  # noqa: S611
+
+    def _page(self, rows: list[Any]) -> Page:
         more = len(rows) > self.size
         rows = rows[: self.size]
         if self._backwards:
@@ -77,10 +107,11 @@ class Keyset:
         )
 
 
-def keyset(queryset: QuerySet, *, ordering: str, size: int, cursor: str | None = None) -> Page:
+def keyset(
+    queryset: QuerySet, *, ordering: str, size: int, cursor: str | None = None, near: QuerySet | None = None
+) -> Page:
     """The page of `queryset` after (or before) `cursor`; see Keyset."""
-    asked = Keyset(queryset, ordering=ordering, size=size, cursor=cursor)
-    return asked.page(list(asked.rows))
+    return Keyset(queryset, ordering=ordering, size=size, cursor=cursor, near=near).read()
 
 
 def cursor_after(row: Any, ordering: str) -> str:
@@ -101,17 +132,26 @@ def position(cursor: str, ordering: str, queryset: QuerySet) -> tuple[bool, tupl
     return _read(cursor, ordering, queryset)
 
 
-def count(queryset: QuerySet, limit: int = EXACT_COUNT) -> Count:
-    """Count exactly up to `limit`; beyond it ask the planner, which costs nothing."""
+def count(queryset: QuerySet, limit: int = EXACT_COUNT, *, estimated: QuerySet | None = None) -> Count:
+    """Count exactly up to `limit`; beyond it ask the planner, which costs nothing.
+
+    `estimated`: the same rows, asked in a way that the planner estimates better.
+    """
     counted = queryset.order_by()[: limit + 1].count()
     if counted <= limit:
         return Count(counted, exact=True)
+    found = estimate(queryset if estimated is None else estimated)
+    return Count(max(found, limit + 1), exact=False)
+
+
+def estimate(queryset: QuerySet) -> int:
+    """How many rows the planner expects; costs nothing."""
     sql, params = queryset.order_by().values("id").query.sql_with_params()
     with connection.cursor() as db:
         db.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
         plan = db.fetchone()[0]
     plan = json.loads(plan) if isinstance(plan, str) else plan
-    return Count(max(int(plan[0]["Plan"]["Plan Rows"]), limit + 1), exact=False)
+    return int(plan[0]["Plan"]["Plan Rows"])
 
 
 def page_size(value: str | None, default: int = 50, choices: Sequence[int] | None = None) -> int:

@@ -23,7 +23,7 @@ def rows(statement: str, params: Mapping[str, Any] | Sequence[Any] | None = None
         return cursor.fetchall()
 
 
-def row(statement: str, params: Mapping[str, Any] | None = None) -> tuple[Any, ...] | None:
+def row(statement: str, params: Mapping[str, Any] | Sequence[Any] | None = None) -> tuple[Any, ...] | None:
     """Run one statement and return its first row, or None."""
     with connection.cursor() as cursor:
         cursor.execute(statement, params)

@@ -47,13 +47,14 @@ class ContactList(Page):
         errors: dict[str, Any] = {}
         try:
             asked = ContactFilter.from_params(filter_of(request.META.get("QUERY_STRING", "")), self.actor)
-            contacts, count = asked.listed(), asked.count()
+            contacts, near, count = asked.listed(), asked.near(), asked.count()
         except Invalid as refusal:
-            asked, contacts = ContactFilter(self.actor, {}), Contact.objects.none()
+            asked, contacts, near = ContactFilter(self.actor, {}), Contact.objects.none(), None
             count, errors = paging.Count(0, exact=True), refusal.errors
         listing = Listing(
             request,
             rows_of(contacts),
+            near=None if near is None else rows_of(near),
             ordering="-added_at",
             orderings=ORDERINGS,
             counted=count,

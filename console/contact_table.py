@@ -26,7 +26,7 @@ COOKIE = "contact_columns"
 SHOWN_TAGS = 3
 FIELDS = (
     "id", "external_userid", "name", "remark", "kind", "company", "phones", "status", "grade", "grade_source",
-    "activity", "inactive", "spend_365d", "last_contact_at", "last_customer_at", "added_at",
+    "activity", "inactive", "spend_365d", "spend_cents", "last_contact_at", "last_customer_at", "added_at",
 )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("tags", gettext_lazy("Tags"), _tags),
     Column("grade", gettext_lazy("Grade"), _grade),
     Column("activity", gettext_lazy("Activity"), lambda row, words: words.badge("activity", row.activity)),
-    Column("spend", gettext_lazy("Spent in 365 days"), lambda row, words: money(row.spend_365d), "spend_365d", "num"),
+    Column("spend", gettext_lazy("Spent in 365 days"), lambda row, words: money(row.spend_365d), "spend_cents", "num"),
     Column("last_contact", gettext_lazy("Last contact"), _day("last_contact_at"), "last_contact_at"),
     Column("last_customer", gettext_lazy("Last customer activity"), _day("last_customer_at")),
     Column("added", gettext_lazy("Added"), _day("added_at"), "added_at"),

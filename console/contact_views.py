@@ -59,7 +59,7 @@ def query_of(view: SavedView) -> str:
 
 
 def column_of(ordering: str) -> str:
-    """-spend, as the API says, is -spend_365d in the address of the list."""
+    """-spend, as the API says, is -spend_cents in the address of the list."""
     sign = "-" if ordering.startswith("-") else ""
     return sign + ORDERINGS[ordering.removeprefix("-")]
 

@@ -42,7 +42,7 @@ class Listing:
 
     `orderings` maps each field that has an index to its label (or is a sequence of fields); others are not
     offered, and an unknown one in the address means the default. Ordered columns must not be null.
-    Costs two queries: the rows (evaluated on first use) and the count.
+    Costs two queries: the rows (evaluated on first use) and the count. `near`: see `paging.Keyset`.
     """
 
     def __init__(
@@ -55,9 +55,11 @@ class Listing:
         sizes: Sequence[int] = SIZES,
         size: int = 50,
         counted: paging.Count | None = None,
+        near: QuerySet | None = None,
     ) -> None:
         self.request = request
         self.queryset = queryset
+        self.near = near
         self.sizes = sizes
         self._orderings = tuple(orderings)
         asked = request.GET.get("ordering", "")
@@ -177,8 +179,10 @@ class Listing:
 
     @cached_property
     def _page(self) -> paging.Page:
-        if not self.number:
-            return paging.keyset(self.queryset, ordering=self.ordering, size=self.size, cursor=self.cursor)
+        if not self.number or self.number == 1:
+            return paging.keyset(
+                self.queryset, ordering=self.ordering, size=self.size, cursor=self.cursor, near=self.near
+            )
         start = (self.number - 1) * self.size
         ordered = self.queryset.order_by(*paging.order_by(self.ordering))
         rows = list(ordered[start : start + self.size + 1])

@@ -127,12 +127,17 @@ def _read(column: str) -> Callable[..., Any]:
 
 def documents(actor: Actor, asked: paging.Keyset) -> tuple[paging.Page, list[orjson.Fragment]]:
     """A page of contacts and their documents as API.md shows them, in one statement."""
-    source, params = asked.rows.values_list("id", asked.column).query.sql_with_params()
-    read = _read(asked.column)
-    statement = _page(actor.may("contacts.phones")).format(
-        source=source, direction="DESC" if asked.descending else "ASC"
-    )
-    page = asked.page([read(*one) for one in rows(statement, (clock.now(), *params, current_enterprise_id()))])
+    made, statement = _read(asked.column), _page(actor.may("contacts.phones"))
+    direction = "DESC" if asked.descending else "ASC"
+
+    def reader(queryset: QuerySet) -> list[Any]:
+        source, params = queryset.values_list("id", asked.column).query.sql_with_params()
+        found = rows(
+            statement.format(source=source, direction=direction), (clock.now(), *params, current_enterprise_id())
+        )
+        return [made(*one) for one in found]
+
+    page = asked.read(reader)
     return page, [orjson.Fragment(one.document) for one in page.rows]
 
 

@@ -51,15 +51,18 @@ def listed(contacts: QuerySet, text: str, actor: Actor) -> QuerySet:
     return contacts.filter(_hit(asked, text) if ids is None else _among(ids))
 
 
-def count(contacts: QuerySet, text: str, actor: Actor) -> paging.Count:
-    """How many of `contacts` are found: counted if they are few, else as many as there are in a sample."""
+def count(contacts: QuerySet, text: str, actor: Actor, *, estimated: QuerySet) -> paging.Count:
+    """How many of `contacts` are found: counted if they are few, else as many as there are in a sample.
+
+    `estimated`: the same contacts, asked in a way that the planner estimates well.
+    """
     asked = _asked(text, actor)
     if asked is None:
-        return paging.count(contacts)
+        return paging.count(contacts, estimated=estimated)
     ids = _few(asked, text)
     if ids is not None:
         return paging.count(contacts.filter(_among(ids)))
-    all_of_them = paging.count(contacts)
+    all_of_them = paging.count(contacts, estimated=estimated)
     if all_of_them.exact:
         return paging.count(contacts.filter(_hit(asked, text)))
     sample = contacts.order_by("-added_at", "-id")[:SAMPLE].annotate(hit=_carry(asked)).values_list("hit", flat=True)

@@ -112,13 +112,18 @@ class TenantAPIView(APIView):
         queries.
         """
         page_query = self.keyset(queryset, orderings=orderings, default=default)
-        page = page_query.page(list(page_query.rows))
+        page = page_query.read()
         if prepare is not None:
             prepare(page.rows)
         return self.cursor_list(page, [represent(row) for row in page.rows], queryset)
 
     def keyset(
-        self, queryset: QuerySet, *, orderings: Iterable[str] | Mapping[str, str], default: str
+        self,
+        queryset: QuerySet,
+        *,
+        orderings: Iterable[str] | Mapping[str, str],
+        default: str,
+        near: QuerySet | None = None,
     ) -> paging.Keyset:
         """The page that the caller asks for, not read yet: for views that read rows in a way of their own."""
         query = self.request.query_params
@@ -128,7 +133,7 @@ class TenantAPIView(APIView):
             raise Invalid({"ordering": [_("This list cannot be ordered like that.")]})
         ordering = asked[: len(asked) - len(asked.removeprefix("-"))] + columns[asked.removeprefix("-")]
         size = paging.page_size(query.get("page_size"))
-        return paging.Keyset(queryset, ordering=ordering, size=size, cursor=query.get("cursor"))
+        return paging.Keyset(queryset, ordering=ordering, size=size, cursor=query.get("cursor"), near=near)
 
     def cursor_list(
         self, page: paging.Page, results: list[Any], counted: QuerySet | Callable[[], paging.Count] | None = None

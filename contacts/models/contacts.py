@@ -2,7 +2,7 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.functions import Greatest
+from django.db.models.functions import Cast, Greatest
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
@@ -38,6 +38,12 @@ class Contact(TenantModel):
     grade = models.CharField(_("grade"), max_length=8, choices=Grade.choices, default=Grade.LOW)
     grade_source = models.CharField(max_length=8, choices=GradeSource.choices, default=GradeSource.AUTO)
     spend_365d = models.DecimalField(_("spent in 365 days"), max_digits=14, decimal_places=2, default=0)
+    # For filters and lists: behind the wall an index answers comparisons of integers, not of decimals (0015).
+    spend_cents = models.GeneratedField(
+        expression=Cast(models.F("spend_365d") * 100, models.BigIntegerField()),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+    )
     activity = models.CharField(_("activity"), max_length=12, choices=Activity.choices, default=Activity.NEVER)
     inactive = models.BooleanField(_("inactive"), default=False)
 
@@ -63,7 +69,7 @@ class Contact(TenantModel):
         indexes = (
             models.Index(fields=("enterprise_id", "added_at", "id"), name="contact_added"),
             models.Index(fields=("enterprise_id", "last_contact_at", "id"), name="contact_last_contact"),
-            models.Index(fields=("enterprise_id", "spend_365d", "id"), name="contact_spend"),
+            models.Index(fields=("enterprise_id", "spend_cents", "id"), name="contact_spend"),
             models.Index(fields=("enterprise_id", "name", "id"), name="contact_name"),
             models.Index(fields=("enterprise_id", "owner", "added_at", "id"), name="contact_owner"),
             models.Index(fields=("enterprise_id", "status", "grade", "added_at", "id"), name="contact_status_grade"),
@@ -121,7 +127,7 @@ class Follow(TenantModel):
         ordering = ("added_at", "id")
         constraints = (models.UniqueConstraint(fields=("enterprise_id", "contact", "member"), name="follow_once"),)
         indexes = (
-            models.Index(fields=("enterprise_id", "member", "contact"), name="follow_member"),
+            models.Index(fields=("enterprise_id", "member", "contact"), name="follow_member", include=("state",)),
             models.Index(
                 fields=("enterprise_id", "ended_at", "id"),
                 name="follow_ended",

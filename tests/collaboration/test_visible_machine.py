@@ -5,6 +5,7 @@ The oracle is plain Python over what the steps did: no query, no set operation o
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -18,7 +19,7 @@ from collaboration.services import grants, transfers
 from common import clock
 from common.errors import Refusal
 from common.tenancy import tenant
-from contacts import access
+from contacts import access, sight
 from contacts.models import Contact
 from contacts.queries import viewers
 from contacts.services import relations
@@ -36,6 +37,18 @@ place = st.sampled_from(DEPARTMENTS)
 customer = st.integers(0, CONTACTS - 1)
 customers = st.sets(customer, min_size=1)
 level = st.sampled_from(["viewer", "editor"])
+
+
+def in_every_way(actor: Any) -> list[set[Any]]:
+    """Whom lists show to somebody who sees few, and to somebody who sees many: by looking at each, by gathering."""
+    found = [set(sight.listed(actor, lambda rows: rows).contacts.values_list("pk", flat=True))]
+    with patch.object(sight, "FEW", -1):
+        for selective in (1_000_000, -1):
+            with patch.object(sight, "SELECTIVE", selective):
+                listed = sight.listed(actor, lambda rows: rows)
+                found.append(set((listed.near or listed.contacts).values_list("pk", flat=True)))
+                assert not listed.near or set(listed.contacts.values_list("pk", flat=True)) == found[-1]
+    return found
 
 
 class Visibility(RuleBasedStateMachine):
@@ -311,6 +324,7 @@ class Visibility(RuleBasedStateMachine):
             for who, member in enumerate(self.people):
                 actor = factories.actor(self.enterprise, member)
                 found = set(Contact.objects.visible_to(actor).values_list("pk", flat=True))
+                assert in_every_way(actor) == [found] * 3, who
                 sees[who] = {which for which, contact in enumerate(everything) if contact.pk in found}
                 assert sees[who] == {which for which in range(CONTACTS) if self.levels(who, which)}, who
                 for which, contact in enumerate(everything):

@@ -101,10 +101,10 @@ def test_phones_are_masked_until_somebody_asks_and_a_person_can_be_erased(admin,
 
 def test_a_view_keeps_filter_order_and_columns_under_a_name(admin, at, contact, enterprise):
     answer = admin.post(
-        at("contacts/views/?grade=low&inactive=false&ordering=-spend_365d&page=3"),
+        at("contacts/views/?grade=low&inactive=false&ordering=-spend_cents&page=3"),
         {"name": "Mine", "columns": "person.owner", "shared": "1"},
     )
-    assert answer["Location"] == at("contacts/?grade=low&inactive=false&ordering=-spend_365d&columns=person.owner")
+    assert answer["Location"] == at("contacts/?grade=low&inactive=false&ordering=-spend_cents&columns=person.owner")
     page = text(admin.get(answer["Location"]))
     assert '<a class="view is-present" aria-current="true" href="?grade=low' in page and "Delete this view" in page
     assert ">Owner<" in page and ">Company<" not in page.partition("<thead>")[2].partition("</thead>")[0]
