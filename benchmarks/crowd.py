@@ -13,11 +13,12 @@ import psycopg
 
 from benchmarks.data import GIVEN, MEMBERS, NOW, SURNAMES
 from benchmarks.measure import seconds, show
+from common.ids import uuid7
 from common.tenancy import tenant
 from common.terms import mark, terms
 from contacts.models import Tag, TagGroup
 from contacts.services.search_entries import _FINGERPRINT
-from enterprises.models import Department, Enterprise, Member
+from enterprises.models import Department, Enterprise, Member, Role, User
 from enterprises.services import builtin_role
 
 EVENTS_EACH = 20
@@ -59,7 +60,8 @@ FROM generate_series(1, %(count)s) AS n,
      LATERAL (SELECT CASE WHEN n %% 4 > 0 THEN came.at + (%(now)s - came.at) * (chance.c %% 1000 / 1000.0) END AS at)
          AS said
      JOIN bench_text AS name ON true JOIN bench_text AS company ON true
-WHERE name.kind = 'name' AND name.number = CASE WHEN n %% 2 = 0 THEN chance.b %% %(short)s ELSE chance.b %% %(names)s END
+WHERE name.kind = 'name'
+  AND name.number = chance.b %% CASE WHEN n %% 2 = 0 THEN %(short)s ELSE %(names)s END
   AND company.kind = 'company' AND company.number = n %% 5000
 """
 
@@ -94,6 +96,13 @@ WHERE follow.enterprise_id = %(e)s
 ON CONFLICT DO NOTHING
 """
 
+_PURCHASES = """
+INSERT INTO contacts_purchase (id, enterprise_id, contact_id, order_no, paid_at, amount)
+SELECT uuid7(), enterprise_id, id, 'O' || external_userid,
+       %(now)s - abs(hashtext(external_userid)::bigint) %% 360 * interval '1 day', spend_365d
+FROM contacts_contact WHERE enterprise_id = %(e)s AND spend_365d > 0
+"""
+
 _LEDGER = """
 INSERT INTO quota_ledgerentry
     (id, enterprise_id, number, at, delta, served_after, reason, contact_id, contact_label, actor_label)
@@ -114,7 +123,7 @@ WHERE enterprise_id = %(e)s
 
 
 def fill(enterprise: Enterprise, count: int) -> None:
-    """Contacts of every grade and state, their follows, tags, ledger and search entries; a few who see some of them.
+    """Contacts of every grade and state, their follows, purchases, tags, ledger and search entries; some who see some.
 
     Does nothing when they are there: a folder of data can be used again.
     """
@@ -126,7 +135,7 @@ def fill(enterprise: Enterprise, count: int) -> None:
         owners = list(Member.objects.filter(role=staff).order_by("id"))
         for number, member in enumerate(owners):
             Member.objects.filter(pk=member.pk).update(department=departments[number % DEPARTMENTS])
-        seers = {name: Member.objects.create(userid=name.replace(" ", "-"), name=name, role=staff) for name in SEERS}
+        seers = {name: _seer(name, staff) for name in SEERS}
     params = {"e": enterprise.pk, "count": count, "now": NOW, "owners": [member.pk for member in owners]}
     with _owner() as owner:
         names = _texts(owner, mark(enterprise.pk))
@@ -134,6 +143,7 @@ def fill(enterprise: Enterprise, count: int) -> None:
         for table, statement in (
             ("contacts_contact", _CONTACTS),
             ("contacts_follow", _FOLLOWS),
+            ("contacts_purchase", _PURCHASES),
             ("quota_ledgerentry", _LEDGER),
             ("contacts_searchentry", _SEARCH),
         ):
@@ -151,6 +161,11 @@ def fill(enterprise: Enterprise, count: int) -> None:
         for (name, every), number in zip(TAGS.items(), itertools.count()):
             _tag(owner, enterprise, name, every, number)
         owner.execute("VACUUM (ANALYZE)")
+
+
+def _seer(name: str, role: Role) -> Member:
+    user = User.objects.create(email=f"{uuid7()}@bench.example", name=name)
+    return Member.objects.create(userid=name.replace(" ", "-"), name=name, role=role, user=user)
 
 
 def interactions(enterprise: Enterprise, count: int) -> None:

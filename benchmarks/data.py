@@ -42,6 +42,11 @@ def actor(enterprise: Enterprise) -> Actor:
     return Actor.of(enterprise, member, "api")
 
 
+def as_member(enterprise: Enterprise, member: Member) -> Actor:
+    """Somebody of it; the scope must be open."""
+    return Actor.of(enterprise, Member.objects.select_related("role", "user").get(pk=member.pk), "api")
+
+
 def write_files(folder: Path, count: int) -> tuple[Path, Path]:
     """A CSV of contacts and one of purchases (one for each contact, about)."""
     chance = random.Random(count)

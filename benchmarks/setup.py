@@ -1,6 +1,6 @@
 """The database that is measured: embedded in a folder of its own, or the one of the environment's addresses.
 
-With SCRM_DATA set the folder is that one and stays: the enterprises in it are measured again without being filled again.
+With SCRM_DATA set the folder is that one and stays: what is in it is measured again without being filled again.
 """
 
 import contextlib
