@@ -25,16 +25,24 @@ def database_name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def django_db_setup(database_name: str, django_db_blocker: Any) -> Iterator[None]:
     """Made and migrated by the owner, used by the runtime role."""
-    services.create_database(database_name)
+
+    def use(name: str) -> None:
+        for alias in ("default", "owner"):
+            connections[alias].close()
+            connections[alias].settings_dict["NAME"] = name
+            connections.settings[alias]["NAME"] = name
+
+    def migrate(name: str) -> None:
+        ensure_runtime_role(services.owner_conninfo(name), services.runtime_conninfo(name))
+        use(name)
+        with django_db_blocker.unblock():
+            call_command("migrate", database="owner", verbosity=0)
+            connections["owner"].close()
+
+    services.create_database(database_name, migrate)
     ensure_runtime_role(services.owner_conninfo(database_name), services.runtime_conninfo(database_name))
-    for alias in ("default", "owner"):
-        connections[alias].close()
-        connections[alias].settings_dict["NAME"] = database_name
-        connections.settings[alias]["NAME"] = database_name
+    use(database_name)
     workers.use_redis(database_name)
-    with django_db_blocker.unblock():
-        call_command("migrate", database="owner", verbosity=0)
-        connections["owner"].close()
     yield
     with django_db_blocker.unblock():
         connections.close_all()

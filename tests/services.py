@@ -6,6 +6,8 @@ by the runtime role, as in production (DESIGN.md 4.2).
 
 import hashlib
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -34,6 +36,7 @@ if EMBEDDED:
     os.environ["DATABASE_URL"], os.environ["DATABASE_OWNER_URL"], os.environ["REDIS_URL"] = _urls
 os.environ.setdefault("SECRET_KEY", "tests")
 
+TEMPLATE = "scrm_template"
 _services: embedded.Embedded | None = None
 
 
@@ -50,6 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _services is not None:
         _services.stop()
+    elif not EMBEDDED and not hasattr(config, "workerinput") and not config.option.collectonly:
+        with _one_at_a_time() as owner:  # somebody's server: nothing stays there
+            _drop_templates(owner)
 
 
 def owner_conninfo(database: str = "") -> str:
@@ -64,14 +70,53 @@ def runtime_conninfo(database: str) -> str:
     return make_conninfo(url, dbname=database)
 
 
-def create_database(name: str) -> None:
-    """A fresh database of the owner's."""
-    with psycopg.connect(owner_conninfo(), autocommit=True) as connection:
-        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        connection.execute(drop)
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
-        )
+def create_database(name: str, migrate: Callable[[str], None]) -> None:
+    """A fresh database of the owner's, migrated.
+
+    Migrations take longer than most rooms' tests, so they run once, into a template, for all workers and for all runs
+    until something that they are made of changes; a database is a copy of it.
+    """
+    template = f"{TEMPLATE}_{_fingerprint()}"
+    with _one_at_a_time() as owner:
+        if not owner.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone():
+            _drop_templates(owner)
+            building = f"{TEMPLATE}_building"
+            owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(building)))
+            owner.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(building))
+            )
+            migrate(building)
+            owner.execute(
+                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(building), sql.Identifier(template))
+            )
+        owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        owner.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def _fingerprint() -> str:
+    """Of the migrations and of what they import; two checkouts with the same have the same tables."""
+    apps = sorted(folder.parent for folder in ROOT.glob("*/migrations"))
+    parts = ("migrations/*.py", "models.py", "models/**/*.py", "rules.py", "rules/**/*.py")
+    files = [path for app in apps for part in parts for path in sorted(app.glob(part))]
+    files += [*sorted((ROOT / "common").rglob("*.py")), ROOT / "requirements-dev.lock", Path(__file__)]
+    whole = hashlib.sha256()
+    for path in files:
+        whole.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return whole.hexdigest()[:16]
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[psycopg.Connection]:
+    """The owner, while no other worker makes a database here."""
+    with psycopg.connect(owner_conninfo(), autocommit=True) as owner:
+        owner.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [TEMPLATE])
+        yield owner
+
+
+def _drop_templates(owner: psycopg.Connection) -> None:
+    old = owner.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [f"{TEMPLATE}_"]).fetchall()
+    for (name,) in old:
+        owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def drop_database(name: str) -> None:
