@@ -48,6 +48,7 @@ PERMISSIONS: dict[str, Permission] = {
         Permission("spaces.view", _("See the spaces that one is in"), _SPACES),
         Permission("spaces.invite", _("Invite customers and others into spaces"), _SPACES),
         Permission("spaces.share", _("Share things with partners and give them their workbench"), _SPACES),
+        Permission("spaces.message", _("Send messages to partners"), _SPACES),
         Permission("spaces.edit", _("Edit partners and their people"), _SPACES),
         Permission("spaces.manage", _("Manage spaces, subgroups, members and rules"), _SPACES),
         Permission("team.view", _("See the team board"), _SETTINGS),

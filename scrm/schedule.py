@@ -36,7 +36,7 @@ JOBS = (
 )
 
 # Work with due times of its own: looked for every minute, and only enterprises that have some get a run.
-WAITING = ("contacts.remind", "contacts.clean_up")
+WAITING = ("contacts.remind", "contacts.clean_up", "upstream.send_due_messages")
 
 SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep": {"task": "jobs.sweep", "schedule": schedule(SWEEP), "options": {"expires": SWEEP}},

@@ -8,13 +8,14 @@ class UpstreamConfig(AppConfig):
         from contacts.services import merges
         from contacts.services.bulk.removal import BELONGINGS
         from enterprises import audit
-        from upstream.models import Bridge, Invitation, Partner, PartnerContact, Space
+        from upstream.models import Bridge, Invitation, Message, Partner, PartnerContact, Space
 
         audit.guard("space", lambda actor: Space.objects.visible_to(actor))
         audit.guard("partner", lambda actor: Partner.objects.visible_to(actor))
         seen = lambda actor: Bridge.objects.filter(partner__in=Partner.objects.visible_to(actor).values("id"))  # noqa: E731
         audit.guard("bridge", seen)
         audit.guard("partnercontact", lambda actor: PartnerContact.objects.visible_to(actor))
+        audit.guard("message", lambda actor: Message.objects.visible_to(actor))
         audit.guard("invitation", lambda actor: Invitation.objects.visible_to(actor))
         BELONGINGS.extend(("upstream_customerlink", "upstream_invitee"))
         merges.BELONGINGS.extend(

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Self
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
 
@@ -117,3 +118,19 @@ class InviteeQuerySet(TenantQuerySet):
         if actor.may("spaces.manage"):
             return found.filter(invitation__in=Invitation.objects.visible_to(actor).values("id"))
         return found.filter(inviter_id=actor.member_id)
+
+
+class MessageQuerySet(TenantQuerySet):
+    """Adds `visible_to`."""
+
+    def visible_to(self, actor: "Actor") -> Self:
+        """All messages; one's own; and for who manages spaces those that go only into spaces that they see."""
+        from upstream.models import Space
+
+        if sees_all(actor):
+            return self
+        seen = Q(created_by_id=actor.member_id)
+        if actor.may("spaces.manage"):
+            spaces = ArraySubquery(Space.objects.visible_to(actor).order_by().values("id"))
+            seen |= Q(space_ids__contained_by=spaces) & ~Q(space_ids=[])
+        return self.filter(seen)

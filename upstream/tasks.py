@@ -10,10 +10,10 @@ from common.tenancy import tenant
 from enterprises.access import enterprise_id_of
 from enterprises.models import Enterprise
 from enterprises.tasks import RETRY, address, send
-from jobs.registry import daily, job
+from jobs.registry import daily, job, minutely
 from jobs.runner import JobContext
 from jobs.tasks import enterprise_task
-from upstream.services import bridges, invitations, partner_import, relinking
+from upstream.services import bridges, invitations, messages, partner_import, relinking, sending
 
 
 @job(partner_import.JOB, label=_("Import partners"), permission="spaces.edit")
@@ -54,3 +54,23 @@ def mail_workbench_links(firm: str, email: str, ip: str | None, language: str) -
     if enterprise is not None and found:
         people = [(one.name, address("workbench", firm=firm, code=one.code)) for one in found]
         send("workbench", email, language, {"enterprise": enterprise.name, "people": people})
+
+
+@job(messages.JOB, label=_("Send a message to partners"), permission="spaces.message")
+def send_message(context: JobContext) -> dict[str, Any]:
+    """One message to its audience (U9)."""
+    return sending.run(context)
+
+
+@job(
+    "upstream.send_due_messages",
+    label=_("Begin to send scheduled messages to partners"),
+    window=minutely,
+    waiting="enterprises_with_due_messages",
+)
+def send_due_messages(context: JobContext) -> dict[str, Any]:
+    """Result: started, not_sent (messages)."""
+    with context.step():
+        result = messages.send_due(context.actor, now=clock.now())
+        context.done = sum(result.values())
+    return result

@@ -310,6 +310,7 @@ ALLOWED_DEFINERS = {
     "enterprises_with_deliveries",
     "enterprises_with_reminders",
     "enterprises_with_clean_ups",
+    "enterprises_with_due_messages",
 }
 
 

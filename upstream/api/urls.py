@@ -1,6 +1,6 @@
 """The routes of upstream under /api/v1/."""
 
-from upstream.api import access, bridges, files, joining, partners, shares, spaces
+from upstream.api import access, bridges, files, joining, messages, partners, shares, spaces
 
 urlpatterns = [
     *spaces.urlpatterns,
@@ -10,4 +10,5 @@ urlpatterns = [
     *files.urlpatterns,
     *shares.urlpatterns,
     *bridges.urlpatterns,
+    *messages.urlpatterns,
 ]

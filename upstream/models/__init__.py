@@ -3,6 +3,7 @@
 from upstream.models.access import CorrespondenceRule, RuleEnd, SpaceMember, SubgroupMember
 from upstream.models.bridge import Bridge, EndedBy, JoinedSpace
 from upstream.models.joining import Application, Invitation, Invitee
+from upstream.models.messaging import Message, MessageDelivery
 from upstream.models.people import CustomerLink, PartnerContact, Person
 from upstream.models.sharing import Share, ShareOpen, WorkbenchLink
 from upstream.models.structure import Partner, PartnerPlace, Series, Space, SpaceAccount, SpaceName, Subgroup
@@ -16,6 +17,8 @@ __all__ = [
     "Invitation",
     "Invitee",
     "JoinedSpace",
+    "Message",
+    "MessageDelivery",
     "Partner",
     "PartnerContact",
     "PartnerPlace",

@@ -15,7 +15,7 @@ from contacts.models import Contact
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.services import policy
-from upstream.models import CustomerLink, Partner, PartnerContact, Person, ShareOpen, WorkbenchLink
+from upstream.models import CustomerLink, MessageDelivery, Partner, PartnerContact, Person, ShareOpen, WorkbenchLink
 from upstream.rules import names
 from upstream.services import limits
 
@@ -151,7 +151,7 @@ def forget_people(people: Sequence[UUID]) -> None:
     """
     locked = Person.objects.select_for_update(no_key=False, skip_locked=True).filter(pk__in=people)
     gone = list(Person.objects.filter(pk__in=list(locked.values_list("pk", flat=True)), seats=None))
-    for belonging in (CustomerLink, WorkbenchLink, ShareOpen):
+    for belonging in (CustomerLink, WorkbenchLink, ShareOpen, MessageDelivery):
         belonging.objects.filter(person__in=gone).delete()
     Person.objects.filter(pk__in=[one.pk for one in gone]).delete()
 

@@ -14,16 +14,19 @@ from common import clock
 from common.errors import Invalid
 from common.ids import uuid7
 from common.sql import insert
-from common.tenancy import current_enterprise_id
 from enterprises import audit
 from enterprises.actors import Actor
 from upstream.models import Partner, PartnerPlace, Person, Series, Share, ShareOpen, Space, Subgroup
 from upstream.rules import names
+from upstream.services import attachments
 from upstream.services.subgroups import parents, path
 
-MOST_BYTES = 20 << 20
 SCHEMES = {"http", "https", "weixin", "wxwork"}
-EXTENSION = 12
+
+
+def is_address(url: str) -> bool:
+    """Is it something that a partner may be led to: one address, of a scheme that runs nothing here?"""
+    return urlsplit(url).scheme in SCHEMES and len(url) <= 2000 and len(url.split()) == 1
 
 
 def create_share(
@@ -58,9 +61,9 @@ def create_share(
     if kind == Share.Kind.FILE:
         if file is None:
             errors["file"] = [_("Choose a file.")]
-        elif (file.size or 0) > MOST_BYTES:
-            errors["file"] = [_("The file is larger than 20 MB.")]
-    elif urlsplit(url).scheme not in SCHEMES or len(url) > 2000 or len(url.split()) != 1:
+        elif (refused := attachments.too_large(file)) is not None:
+            errors["file"] = [refused]
+    elif not is_address(url):
         errors["url"] = [_("Enter an address such as https://…")]
     if errors:
         raise Invalid(errors)  # type: ignore[arg-type]
@@ -77,12 +80,8 @@ def create_share(
         created_by=actor.member,
     )
     if kind == Share.Kind.FILE and file is not None:
-        share.file_name = (file.name or "file").rpartition("/")[2][-128:]
-        share.size = file.size or 0
-        extension = "".join(one for one in share.file_name.rpartition(".")[2] if one.isascii() and one.isalnum())
-        # Nothing of the path comes from outside, and nothing is served by address.
-        place = f"shares/{current_enterprise_id()}/{share.pk}/share.{extension[:EXTENSION] or 'bin'}"
-        share.file = default_storage.save(place, file)
+        kept = attachments.keep(file, folder="shares", owner=share.pk)
+        share.file, share.file_name, share.size = kept.file, kept.file_name, kept.size
     share.save(force_insert=True)
     after = {"kind": kind, "target": str(space or series), "subgroup": subgroup}
     audit.record(actor, "share.created", share, after=after)

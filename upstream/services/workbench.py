@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core import signing
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from common import clock, throttle
@@ -25,7 +26,8 @@ from enterprises.actors import Actor
 from enterprises.models import Enterprise
 from enterprises.services import policy
 from upstream import queries
-from upstream.models import PartnerContact, Person, Share, WorkbenchLink
+from upstream.models import Message, MessageDelivery, PartnerContact, Person, Share, WorkbenchLink
+from upstream.queries import messaging
 from upstream.rules.visibility import decide
 from upstream.services import people, shares
 
@@ -70,6 +72,8 @@ class Bench:
     ours: list[tuple[str, Any]]
     colleagues: list[PartnerContact]
     others: list[str]
+    inbox: list[MessageDelivery]
+    unread: dict[UUID, int]
 
 
 def unlock(firm: str, code: str, *, digits: str) -> str:
@@ -115,6 +119,8 @@ def bench(firm: str, code: str, *, proof: str, space: UUID | None = None) -> Ben
             ours=ours,
             colleagues=list(colleagues.order_by("joined_at", "id")[:200]),
             others=list(others[:200]),
+            inbox=list(messaging.inbox(link.person_id).filter(seat_id=seat.pk)[:200]),
+            unread=messaging.unread(link.person_id),
         )
 
 
@@ -144,6 +150,43 @@ def _keep_address(actor: Actor, person: Person, email: str) -> None:
         raise Conflict(_("There is an address already. Please ask your contact to change it."), code="email_known")
     seat = PartnerContact.objects.filter(person=person).select_related("person").order_by("joined_at", "id")[0]
     audit.record(actor, "partner_contact.changed", seat, before={"email": ""}, after={"email": email})
+
+
+def read_message(firm: str, code: str, *, proof: str, message: UUID) -> tuple[Enterprise, MessageDelivery]:
+    """A message that reached this person; from now on they have opened it. Raises NotFound for all others."""
+    with _opened(firm, code, proof) as (enterprise, link):
+        return enterprise, _opened_now(_received(link, message))
+
+
+def follow_message(firm: str, code: str, *, proof: str, message: UUID) -> Message:
+    """Where the message leads, or its file; from now on they have clicked. Raises NotFound, also for mere text."""
+    with _opened(firm, code, proof) as (_enterprise, link):
+        delivery = _received(link, message)
+        if not delivery.message.leads_somewhere:
+            raise _gone()
+        _opened_now(delivery)
+        _reached(delivery, "clicked", clicked_at=None)
+        return delivery.message
+
+
+def _received(link: WorkbenchLink, message: UUID) -> MessageDelivery:
+    found = messaging.inbox(link.person_id).filter(message=message).first()
+    if found is None:
+        raise _gone()
+    return found
+
+
+def _opened_now(delivery: MessageDelivery) -> MessageDelivery:
+    _reached(delivery, "opened", opened_at=None)
+    return delivery
+
+
+def _reached(delivery: MessageDelivery, state: str, **not_yet: None) -> None:
+    """The first time counts, however often and at however many devices at once."""
+    [column] = not_yet
+    first = MessageDelivery.objects.filter(pk=delivery.pk, **not_yet)
+    if first.update(state=state, **{column: clock.now()}):
+        Message.objects.filter(pk=delivery.message_id).update(**{state: F(state) + 1})
 
 
 @contextmanager
