@@ -15,7 +15,7 @@ from enterprises.models import Enterprise, Member
 from jobs.models import Delivery, JobRun
 from quota.models import Loan
 from quota.rules import AlertKind, PackageKind, State
-from upstream.models import Invitee, Partner
+from upstream.models import Invitee, Message, MessageDelivery, Partner
 from upstream.queries.bridges import State as ConnectionState
 
 # How a relation began, in words; other programs may name sources of their own, which stand as they are.
@@ -76,6 +76,14 @@ FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
     "invitee": (
         Invitee.State,
         {"sent": "blue", "opened": "cyan", "answered": "orange", "joined": "green", "declined": "red"},
+    ),
+    "message": (
+        Message.State,
+        {"scheduled": "cyan", "sending": "blue", "sent": "green", "stopped": "orange"},
+    ),
+    "message_delivery": (
+        MessageDelivery.State,
+        {"delivered": "blue", "opened": "cyan", "clicked": "green", "failed": "red"},
     ),
     "partner": (Partner.Kind, {"brand": "purple", "media": "blue", "buyer": "green", "creator": "pink"}),
     "package": (PackageKind, {"purchase": "blue", "renewal": "cyan", "upgrade": "purple"}),

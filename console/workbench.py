@@ -19,6 +19,7 @@ from common.rest import client_address
 from console.forms import attach
 from console.joining import HOUR, page
 from console.spaces import opening
+from upstream.models import Message, Share
 from upstream.services import relinking, workbench
 
 COOKIE = "workbench"
@@ -117,12 +118,39 @@ def _unlock(request: HttpRequest, firm: str, code: str) -> HttpResponse:
 def opened(request: HttpRequest, firm: str, code: str, share: UUID) -> HttpResponseBase:
     """Open a share of one of the person's partners."""
     found = workbench.open_share(firm, code, proof=request.COOKIES.get(COOKIE, ""), share=share)
+    return _handed_out(found)
+
+
+def message(request: HttpRequest, firm: str, code: str, message: UUID) -> HttpResponse:
+    """One message that reached the person; from now on it is read."""
+    proof = request.COOKIES.get(COOKIE, "")
+    enterprise, delivery = workbench.read_message(firm, code, proof=proof, message=message)
+    context = {"enterprise": enterprise, "message": delivery.message, "delivery": delivery}
+    return render(request, "console/messages/read.html", context)
+
+
+def followed(request: HttpRequest, firm: str, code: str, message: UUID) -> HttpResponseBase:
+    """Go where a message leads, or fetch its file."""
+    return _handed_out(workbench.follow_message(firm, code, proof=request.COOKIES.get(COOKIE, ""), message=message))
+
+
+def _handed_out(found: Share | Message) -> HttpResponseBase:
     return opening.opened(found.kind, url=found.url, file=found.file, file_name=found.file_name)
 
 
 urlpatterns = [
     path("workbench/<slug:firm>/<slug:code>/", bench, name="workbench"),
     path("workbench/<slug:firm>/<slug:code>/<uuid:share>/", behind_the_link(opened), name="workbench-open"),
+    path(
+        "workbench/<slug:firm>/<slug:code>/messages/<uuid:message>/",
+        behind_the_link(message),
+        name="workbench-message",
+    ),
+    path(
+        "workbench/<slug:firm>/<slug:code>/messages/<uuid:message>/go/",
+        behind_the_link(followed),
+        name="workbench-follow",
+    ),
     path("workbench/<slug:firm>/<slug:code>/address/", keep_address, name="workbench-address"),
     path("workbench/<slug:firm>/", ask, name="workbench-ask"),
 ]

@@ -268,6 +268,7 @@ SPECTACULAR_SETTINGS = {
         "FollowUpKind": "contacts.rules.FollowUpKind.choices",
         "ContactStatus": "contacts.rules.Status.choices",
         "PackageKind": "quota.rules.PackageKind.choices",
+        "MessageKind": "upstream.models.Message.Kind",
         "PartnerKind": "upstream.models.Partner.Kind",
         "ShareKind": "upstream.models.Share.Kind",
         "ScaleState": "quota.rules.State.choices",

@@ -1,6 +1,6 @@
 """Upstream and downstream: spaces, partners and their people, who sees whom."""
 
-from console.spaces import access, bridges, imports, invitations, partners, shares, spaces
+from console.spaces import access, bridges, imports, invitations, messages, partners, shares, spaces
 
 urlpatterns = [
     *spaces.urlpatterns,
@@ -10,4 +10,5 @@ urlpatterns = [
     *imports.urlpatterns,
     *shares.urlpatterns,
     *bridges.urlpatterns,
+    *messages.urlpatterns,
 ]

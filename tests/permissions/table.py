@@ -32,6 +32,7 @@ SEEN_BY = {
     **dict.fromkeys(("duplicate", "settled_duplicate"), frozenset({"follower", "owner", "graded_in", "admin"})),
     **dict.fromkeys(("transfer", "stopped", "inheritance_rule"), frozenset({"graded_in", "admin"})),
     "empty_space": frozenset({"admin"}),
+    **dict.fromkeys(("message", "sending_message", "stopped_message"), frozenset({"graded_in", "admin"})),
     **dict.fromkeys(("link", "personal", "application"), frozenset({"graded_in", "admin"})),
     **dict.fromkeys(
         ("share", "space", "subgroup", "empty_subgroup", "partner", "other_partner", "seat", "rule", "space_member"),

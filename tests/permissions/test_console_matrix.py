@@ -42,6 +42,8 @@ GLOBAL = {
     "workbench/{}/{}/": 404,
     "workbench/{}/{}/address/": 302,
     "workbench/{}/{}/{}/": 404,
+    "workbench/{}/{}/messages/{}/": 404,
+    "workbench/{}/{}/messages/{}/go/": 404,
     "space/{}/{}/": 404,
     "space/{}/{}/qr.svg": 404,
     "space/{}/{}/qr.png": 404,

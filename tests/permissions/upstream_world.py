@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
 from common.tenancy import tenant
 from contacts.services.bulk.selection import Selection
 from enterprises.actors import Actor
 from enterprises.models import Enterprise
 from tests import factories
-from upstream.models import Application
-from upstream.services import bridges, invitations, partners, shares, spaces, subgroups
+from upstream.models import Application, Message
+from upstream.services import bridges, invitations, messages, partners, shares, spaces, subgroups
 from upstream.services import members as space_members
 from upstream.services import people as partner_people
 
@@ -32,7 +34,16 @@ def structure(admin: Actor, people: dict[str, Any], contact: Any) -> dict[str, A
     form = {"company": "某公司", "name": "某人", "phone": "13700000000", "invitation": told}
     application = Application.objects.create(**form)
     share = shares.create_share(admin, kind="link", title="价目表", url="https://example.com/", space=space)
+    written = {"text": "明天见", "audience": {"spaces": [space.pk]}}
+    paper = SimpleUploadedFile("报价.pdf", b"%PDF-1.4")
+    draft = messages.create_message(admin, title="通知", kind="file", file=paper, audience=written["audience"])
+    sending = messages.send(admin, message=messages.create_message(admin, title="在途", **written))
+    stopped = messages.create_message(admin, title="停下", **written)
+    Message.objects.filter(pk=stopped.pk).update(state="stopped")
     return {
+        "message": draft.pk,
+        "sending_message": sending.pk,
+        "stopped_message": stopped.pk,
         "share": share.pk,
         "link": link.pk,
         "personal": personal.pk,

@@ -1,10 +1,12 @@
 """An enterprise with spaces. What is refused leaves nothing, as behind a view."""
 
 import itertools
+from contextlib import ExitStack
 
 import pytest
 from django.db import transaction
 
+from common.tenancy import tenant
 from enterprises.actors import Actor
 from tests import factories
 from upstream.models import Partner, PartnerContact, Space
@@ -33,3 +35,15 @@ def admin(enterprise, scope):
     """The super admin at work; the scope is open."""
     with scope():
         yield factories.super_admin(enterprise)
+
+
+@pytest.fixture
+def firm(enterprise):
+    """An enterprise that writes to its partners (tests/upstream/messaging.py); the scope is open."""
+    from tests.upstream.messaging import Firm
+
+    with ExitStack() as stack:
+        stack.enter_context(tenant(enterprise.pk))
+        made = Firm(enterprise)
+        made.open = stack
+        yield made

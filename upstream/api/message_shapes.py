@@ -54,7 +54,7 @@ class LeftOutShape(serializers.Serializer):
     duplicate = serializers.IntegerField(help_text="Further places of people who get it once.")
 
 
-class PreviewShape(serializers.Serializer):
+class AudiencePreviewShape(serializers.Serializer):
     people = serializers.IntegerField(help_text="Who gets it.")
     without_workbench = serializers.IntegerField(
         help_text="Who of them has no workbench link that works, and reads it when they get one."
@@ -115,7 +115,7 @@ class SendBody(Body):
     at = serializers.DateTimeField(required=False, allow_null=True, help_text="Left out: now.")
 
 
-class DeliveryShape(serializers.Serializer):
+class MessageDeliveryShape(serializers.Serializer):
     id = serializers.UUIDField()
     person = NamedShape()
     partner = NamedShape(allow_null=True, help_text="Null when they have left.")
@@ -128,4 +128,4 @@ class DeliveryShape(serializers.Serializer):
 
 
 MessagePage = page_of(MessageShape)
-DeliveryPage = page_of(DeliveryShape)
+DeliveryPage = page_of(MessageDeliveryShape)

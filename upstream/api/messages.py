@@ -116,7 +116,7 @@ class PreviewView(MessageView):
 
     permissions = {"POST": "spaces.message"}
 
-    @extend_schema(request=shapes.AudienceBody, responses=shapes.PreviewShape)
+    @extend_schema(request=shapes.AudienceBody, responses=shapes.AudiencePreviewShape)
     def post(self, request: Request) -> Response:
         audience = services.audience_of(self.actor, self.read(shapes.AudienceBody))
         found = services.preview(self.actor, audience=audience)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from common import clock
 from common.sql import row, subquery
 from common.tenancy import current_enterprise_id
 from enterprises.actors import Actor
@@ -75,7 +76,7 @@ class Preview:
         return [(LeftOut(reason).label, number) for reason, number in self.left_out.items() if number]
 
 
-def preview(actor: Actor, audience: Audience, now: Any) -> Preview:
+def preview(actor: Actor, audience: Audience) -> Preview:
     """In numbers. Everybody whom the audience names is counted once: as somebody who gets it, or as left out, for each
     further place they have."""
     sets, params = statement(actor, audience)
@@ -101,11 +102,11 @@ def preview(actor: Actor, audience: Audience, now: Any) -> Preview:
                coalesce(sum(places - 1) FILTER (WHERE fate = 'gets'), 0)
         FROM fates
         """),  # noqa: S608 - our own text
-        {**params, "now": now},
+        {**params, "now": clock.now()},
     )
     assert found is not None
     people, without_workbench, *left_out = (int(number) for number in found)
-    return Preview(people, without_workbench, dict(zip(LeftOut, left_out, strict=True)))
+    return Preview(people, without_workbench, dict(zip([reason.value for reason in LeftOut], left_out, strict=True)))
 
 
 def fan_out(actor: Actor, audience: Audience, *, message: UUID, after: UUID, size: int) -> tuple[int, UUID | None]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Invalid
@@ -114,10 +114,11 @@ def inbox(person: UUID) -> QuerySet[MessageDelivery]:
     """What somebody has to read, newest first: what reached them as somebody they still are."""
     mine = PartnerContact.objects.filter(person=person).values("id")
     found = MessageDelivery.objects.filter(person=person, state__in=MessageDelivery.READABLE, seat_id__in=mine)
-    return found.select_related("message").order_by("-delivered_at", "-id")
+    space = PartnerContact.objects.filter(pk=OuterRef("seat_id")).values("space_id")
+    return found.annotate(space_id=Subquery(space)).select_related("message").order_by("-delivered_at", "-id")
 
 
 def unread(person: UUID) -> dict[Any, int]:
-    """How many they have not opened yet, by partner contact."""
+    """How many they have not opened yet, by space."""
     waiting = inbox(person).filter(state=MessageDelivery.State.DELIVERED).order_by()
-    return dict(waiting.values_list("seat_id").annotate(number=Count("id")))
+    return dict(waiting.values_list("space_id").annotate(number=Count("id")))

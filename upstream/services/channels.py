@@ -46,7 +46,7 @@ class Workbench:
     """People read it in their workbench, as soon as it counts as delivered: there is nothing to bring."""
 
     name = "workbench"
-    label = _("Workbench")
+    label: Text = _("Workbench")
 
     def carry(self, message: Message, parcels: Sequence[Parcel]) -> Mapping[UUID, str]:
         """Nobody is missed."""

@@ -138,7 +138,7 @@ def audience_of(actor: Actor, data: Mapping[str, Any]) -> Audience:
 def preview(actor: Actor, *, audience: Audience) -> audiences.Preview:
     """How many people would get it now, and why not the others."""
     actor.require("spaces.message")
-    return audiences.preview(actor, audience, clock.now())
+    return audiences.preview(actor, audience)
 
 
 def sender(enterprise: Enterprise, message: Message) -> Actor:
@@ -270,7 +270,7 @@ def _check_exclusions(author: Actor, message: Message) -> None:
 
 
 def _people(enterprise: Enterprise, message: Message) -> int:
-    return audiences.preview(sender(enterprise, message), message.to, clock.now()).people
+    return audiences.preview(sender(enterprise, message), message.to).people
 
 
 def _write(actor: Actor, message: Message, values: dict[str, Any], file: File | None) -> None:

@@ -53,7 +53,7 @@ def _queue(context: JobContext, pk: UUID) -> None:
         message = _held(context, pk)
         author = sender(context.enterprise, message)
         if context.total is None:
-            context.total = audiences.preview(author, message.to, clock.now()).people
+            context.total = audiences.preview(author, message.to).people
             context.done = message.delivered + message.failed
         after = UUID(context.cursor.get("after", FIRST))
         queued, last = audiences.fan_out(author, message.to, message=pk, after=after, size=STEP)

@@ -73,7 +73,6 @@ class Bench:
     colleagues: list[PartnerContact]
     others: list[str]
     inbox: list[MessageDelivery]
-    unread: dict[UUID, int]
 
 
 def unlock(firm: str, code: str, *, digits: str) -> str:
@@ -110,6 +109,9 @@ def bench(firm: str, code: str, *, proof: str, space: UUID | None = None) -> Ben
         ]
         colleagues = PartnerContact.objects.filter(partner=seat.partner_id).exclude(pk=seat.pk).select_related("person")
         open_to = [pk for pk, other in known.partners.items() if pk != me.partner and decide(known, me, other).visible]
+        unread = messaging.unread(link.person_id)
+        for one in seats:
+            one.unread = unread.get(one.space_id, 0)  # type: ignore[attr-defined]
         others = seat.space.partners.filter(pk__in=open_to).order_by("name", "id").values_list("name", flat=True)
         return Bench(
             enterprise=enterprise,
@@ -120,7 +122,6 @@ def bench(firm: str, code: str, *, proof: str, space: UUID | None = None) -> Ben
             colleagues=list(colleagues.order_by("joined_at", "id")[:200]),
             others=list(others[:200]),
             inbox=list(messaging.inbox(link.person_id).filter(seat_id=seat.pk)[:200]),
-            unread=messaging.unread(link.person_id),
         )
 
 
