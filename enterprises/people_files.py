@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.choices import Choice
 from common.errors import Invalid
+from common.formulas import neutralise, restore
 
 MAX_BYTES = 1024 * 1024
 MAX_ROWS = 2000
@@ -90,8 +91,8 @@ def write(header: Sequence[object], rows: Sequence[Sequence[object]]) -> bytes:
     """A CSV file that a spreadsheet opens as it is: with a byte order mark, and no cell taken for a formula."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([str(cell) for cell in header])
-    writer.writerows([[_harmless(str(cell)) for cell in row] for row in rows])
+    writer.writerow([neutralise(str(cell)) for cell in header])
+    writer.writerows([[neutralise(str(cell)) for cell in row] for row in rows])
     return out.getvalue().encode("utf-8-sig")
 
 
@@ -113,7 +114,7 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
     line = 1
     try:
         for cells in reader:
-            yield line, [" ".join(cell.split()) for cell in cells]
+            yield line, [restore(" ".join(cell.split())) for cell in cells]
             line = reader.line_num + 1
     except csv.Error as error:
         raise _refused(_("Line %(line)s cannot be read: quotes are not closed.") % {"line": line}) from error
@@ -128,10 +129,6 @@ def _guess(header: list[str], kind: Kind) -> dict[str, int]:
                 found[name] = plain.index(synonym)
                 break
     return found
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def _refused(text: object) -> Invalid:

@@ -91,6 +91,9 @@ RULES = shapes.page_of(TagRuleShape)
 class TrialShape(serializers.Serializer):
     matching = shapes.CountShape()
     changes = shapes.CountShape(help_text=_("Contacts that would get or lose the tag."))
+    refused = shapes.CountShape(
+        help_text=_("Contacts that would get it, but whose member put as many on as WeCom takes.")
+    )
     removes = shapes.CountShape(help_text=_("Contacts from whom the rule would take it off again."))
     contacts = shapes.NamedShape(many=True, help_text=_("Some of those that would change."))
 
@@ -269,7 +272,7 @@ class TrialView(RuleView):
         last = data.get("position", 10**6)
         rule = TagRule(conditions=conditions, effect=data["effect"], tag=data["tag"], position=last)
         trial = services.try_out(self.actor, rule=rule)
-        numbers = {name: counted(getattr(trial, name)) for name in ("matching", "changes", "removes")}
+        numbers = {name: counted(getattr(trial, name)) for name in ("matching", "changes", "refused", "removes")}
         return Response({**numbers, "contacts": [named(contact) for contact in trial.contacts]})
 
 

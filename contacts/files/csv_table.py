@@ -5,8 +5,8 @@ import csv
 from collections.abc import Iterator
 from typing import IO
 
+from common.formulas import restore
 from contacts.files.encodings import as_byte_lines, detect_delimiter, detect_encoding
-from contacts.files.formulas import restore
 from contacts.files.reasons import FileProblem, FileRefused, Reason
 from contacts.files.table import Checkpoint, Table, clean_header
 

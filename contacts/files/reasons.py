@@ -55,6 +55,7 @@ class Reason(Choice):
     )
     QUOTA_EXCEEDED = "quota_exceeded", _("No place was left in the scale of the enterprise.")
     BUDGET_EXCEEDED = "budget_exceeded", _("No place was left in the budget of the owner's team.")
+    TOO_MANY_TAGS = "too_many_tags", _("The member would have more tags on this contact than WeCom takes.")
     FORBIDDEN = "forbidden", _("You may not change this contact.")
 
 

@@ -22,7 +22,7 @@ from urllib.parse import quote
 import xlsxwriter
 from django.utils.translation import gettext_lazy as _
 
-from contacts.files.formulas import looks_like_formula, neutralise
+from common.formulas import looks_like_formula, neutralise
 from contacts.files.reasons import RowRefused
 
 SHEET_ROWS = 1_048_576  # of a spreadsheet, the header included

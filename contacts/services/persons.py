@@ -10,6 +10,7 @@ from typing import IO, Any
 from uuid import UUID
 
 import orjson
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Invalid, NotFound
@@ -18,7 +19,7 @@ from common.tenancy import current_enterprise_id
 from contacts import access
 from contacts.models import Contact
 from contacts.rules import Right, Status
-from contacts.services.bulk.removal import BELONGINGS, FILES, delete_one
+from contacts.services.bulk.removal import BELONGINGS, FILES, delete_one, take_names_off
 from contacts.services.steps import place
 from enterprises import audit
 from enterprises.actors import Actor
@@ -83,29 +84,39 @@ def erase(context: JobContext) -> dict[str, Any]:
         contact = Contact.objects.select_for_update(no_key=False).get(pk=_contact(context).pk)
         access.require(context.actor, contact, Right.DELETE)
         served = contact.status == Status.ACTIVE
-        delete_one(contact.pk)
+        known = list(Contact.objects.filter(Q(pk=contact.pk) | Q(merged_into=contact)))
+        deleted = delete_one(contact.pk)
         if served:
             quota.release(context.actor, places=[place(contact)], reason=quota.Reason.DELETED)
-        params = {"enterprise": current_enterprise_id(), "contact": contact.pk}
-        execute(
-            """
-            UPDATE quota_ledgerentry SET contact_label = ''
-            WHERE enterprise_id = %(enterprise)s AND contact_id = %(contact)s
-            """,
-            params,
-        )
-        execute(
-            """
-            UPDATE enterprises_auditentry SET subject_label = '', before = '{}', after = '{}'
-            WHERE enterprise_id = %(enterprise)s AND subject_id = %(contact)s AND subject_type = 'contact'
-            """,
-            params,
-        )
+        take_names_off("unnest(%(gone)s::uuid[])", {"enterprise": current_enterprise_id(), "gone": deleted})
+        _forget_mentions(known)
         audit.record(
             context.actor, "contact.erased", subject_type="contact", subject_id=contact.pk, after={"served": served}
         )
         context.done = context.total = 1
     return {"erased": 1, "freed": int(served)}
+
+
+def _forget_mentions(people: list[Contact]) -> None:
+    """What was kept of these people before they were contacts, or beside it: WeCom's list as somebody uploaded it,
+    lines of files that were refused, and answers kept for requests that are sent twice."""
+    params = {
+        "enterprise": current_enterprise_id(),
+        "people": [person.external_userid for person in people],
+        "words": [word for person in people for word in (person.external_userid, *person.phones)],
+        "ids": [str(person.pk) for person in people],
+    }
+    for statement in (
+        "DELETE FROM contacts_platformentry WHERE {here} AND external_userid = ANY (%(people)s)",
+        "DELETE FROM contacts_platformdifference WHERE {here} AND external_userid = ANY (%(people)s)",
+        "DELETE FROM contacts_importrefusal WHERE {here} AND cells && %(words)s::text[]",
+        """
+        UPDATE enterprises_idempotencyrecord AS kept SET body = '{{}}'
+        FROM unnest(%(ids)s::text[] || %(people)s::text[]) AS said (word)
+        WHERE {here} AND position(convert_to(said.word, 'UTF8') IN kept.body) > 0
+        """,
+    ):
+        execute(statement.format(here="enterprise_id = %(enterprise)s"), params)
 
 
 def _contact(context: JobContext) -> Contact:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Case, Count, Exists, F, OuterRef, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from common import clock, paging
@@ -21,7 +22,7 @@ from common.sql import execute, subquery
 from common.tenancy import current_enterprise_id
 from contacts.filters import ContactFilter
 from contacts.models import Contact, Follow, FollowTag, Tag, TagRule
-from contacts.rules import TAG_QUESTIONS, Status, TagEffect, asked_tags, opposed
+from contacts.rules import MOST_TAGS_OF_A_FOLLOW, TAG_QUESTIONS, Status, TagEffect, asked_tags, opposed
 from enterprises import audit
 from enterprises.actors import Actor
 from jobs import services as jobs
@@ -133,11 +134,13 @@ def before(rule: TagRule, rules: Iterable[TagRule]) -> list[TagRule]:
 
 @dataclass(frozen=True)
 class Trial:
-    """What applying a rule would do now. `changes`: contacts that would get or lose the tag; `removes`: those that a
-    rule that keeps would take it off again. `names`: some of the contacts it speaks about."""
+    """What applying a rule would do now. `changes`: contacts that would get or lose the tag; `refused`: those that
+    would get it, and whose relation wears as many tags as WeCom takes; `removes`: those that a rule that keeps would
+    take it off again. `contacts`: some of those that would change."""
 
     matching: paging.Count
     changes: paging.Count
+    refused: paging.Count
     removes: paging.Count
     contacts: list[Contact]
 
@@ -151,13 +154,19 @@ def try_out(actor: Actor, *, rule: TagRule) -> Trial:
         changes = found.filter(worn)
     else:
         changes = found.filter(Exists(_follows())).exclude(worn)
-    removes = Contact.objects.none()
+    refused = removes = Contact.objects.none()
+    # Nobody can wear more tags than there are, which spares nearly every enterprise from counting.
+    if rule.effect != TagEffect.UNTAG and Tag.objects.count() >= MOST_TAGS_OF_A_FOLLOW:
+        counted = _counted(changes)
+        refused = counted.filter(worn__gte=MOST_TAGS_OF_A_FOLLOW)
+        changes = counted.filter(worn__lt=MOST_TAGS_OF_A_FOLLOW)
     if rule.effect == TagEffect.KEEP and not rule._state.adding:
         own = Exists(FollowTag.objects.filter(contact_id=OuterRef("pk"), rule_id=rule.pk))
         removes = Contact.objects.filter(own).exclude(pk__in=found.values("pk"))
     return Trial(
         matching=paging.count(found),
         changes=paging.count(changes),
+        refused=paging.count(refused),
         removes=paging.count(removes),
         contacts=list(changes.select_related("owner").order_by("-added_at", "-id")[:SAMPLE]),
     )
@@ -182,6 +191,7 @@ def apply(actor: Actor, *, rule: TagRule) -> tuple[int, int]:
         "tag": rule.tag_id,
         "rule": rule.pk,
         "step": STEP,
+        "most": MOST_TAGS_OF_A_FOLLOW,
         "active": "active",
     }
     put = taken = 0
@@ -197,7 +207,8 @@ def apply(actor: Actor, *, rule: TagRule) -> tuple[int, int]:
     return put, taken
 
 
-# A tag belongs to a follow (C13): the owner's, else the oldest. Who wears it by anybody's hand is left alone.
+# A tag belongs to a follow (C13): the owner's, else the oldest. Who wears it by anybody's hand is left alone, and so is
+# a relation that wears as many tags as WeCom takes.
 _PUT_ON = """
 INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id, rule_id)
 SELECT uuid7(), contact.enterprise_id, target.id, contact.id, %(tag)s, %(rule)s
@@ -207,6 +218,8 @@ FROM ({contacts}) AS contact CROSS JOIN LATERAL (
     ORDER BY follow.member_id IS DISTINCT FROM contact.owner_id, follow.added_at, follow.id LIMIT 1) AS target
 WHERE NOT EXISTS (SELECT FROM contacts_followtag AS worn WHERE worn.enterprise_id = contact.enterprise_id
     AND worn.contact_id = contact.id AND worn.tag_id = %(tag)s)
+AND (SELECT count(*) FROM contacts_followtag AS worn
+     WHERE worn.enterprise_id = contact.enterprise_id AND worn.follow_id = target.id) < %(most)s
 LIMIT %(step)s
 ON CONFLICT DO NOTHING
 """
@@ -315,6 +328,16 @@ def _answering(actor: Actor, rule: TagRule) -> QuerySet[Contact]:
 def _nobody(actor: Actor) -> Actor:
     """Rules look at all contacts, whoever asks."""
     return Actor.system(actor.enterprise)
+
+
+def _counted(contacts: QuerySet[Contact]) -> QuerySet[Contact]:
+    """With `worn`: how many tags the relation wears that a rule would tag."""
+    first = Case(When(member_id=OuterRef("owner_id"), then=0), default=1)
+    target = Subquery(_follows().alias(first=first).order_by("first", "added_at", "id").values("pk")[:1])
+    worn = FollowTag.objects.filter(follow_id=OuterRef("target")).order_by().values("follow_id")
+    return contacts.alias(target=target).alias(
+        worn=Coalesce(Subquery(worn.annotate(number=Count("id")).values("number")), 0)
+    )
 
 
 def _follows() -> QuerySet:

@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from common.errors import Forbidden, Invalid
+from common.formulas import looks_like_formula
 from enterprises.models import AuditEntry, Department, Member
 from enterprises.people_files import Kind, read, write
 from enterprises.services import departments
@@ -180,3 +181,13 @@ def test_by_rest(api, scope):
     assert (wrong.status_code, wrong.json()["code"]) == (400, "file_refused")
     with scope():
         assert Member.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "@SUM(A1)", "＝1+1", "'=1", "-2+3", "<b>王</b>", "小🎉明", "𠮷野家", "محمد", "王"]
+)
+def test_c12_names_survive_a_file_of_people_that_runs_nothing(name):
+    content = write(["userid", "name"], [["u1", name]])
+    cells = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))[1]
+    assert not looks_like_formula(cells[1]) or cells[1].startswith("'")
+    assert [row.cells["name"] for row in read(content, Kind.MEMBERS).rows] == [name]

@@ -19,6 +19,7 @@ class Reason(Choice):
     LOST = "lost", _("The contact is lost: nobody follows it and it is in no group.")
     NOT_ARCHIVED = "not_archived", _("Only archived or lost contacts can be deleted.")
     NO_FOLLOW = "no_follow", _("Nobody is a friend of this contact, so there is no relation to tag.")
+    TOO_MANY_TAGS = "too_many_tags", _("The member would have more tags on this contact than WeCom takes.")
     OWNER_GONE = "owner_gone", _("The previous owner is not an active member any more.")
     QUOTA_EXCEEDED = "quota_exceeded", _("No place was left in the scale of the enterprise.")
     BUDGET_EXCEEDED = "budget_exceeded", _("No place was left in the budget of the owner's team.")
@@ -33,6 +34,7 @@ _REFUSED = {
     Reason.LOST,
     Reason.NOT_ARCHIVED,
     Reason.NO_FOLLOW,
+    Reason.TOO_MANY_TAGS,
     Reason.OWNER_GONE,
     Reason.QUOTA_EXCEEDED,
     Reason.BUDGET_EXCEEDED,

@@ -30,17 +30,19 @@ BELONGINGS = [
 FILES = "contacts_followupfile"
 
 
-def delete_one(contact_id: UUID) -> None:
-    """The same as `delete`, for one contact; with those that were merged into it."""
+def delete_one(contact_id: UUID) -> list[UUID]:
+    """The same as `delete`, for one contact, with those that were merged into it; the ids of all of them."""
     params = {"enterprise": current_enterprise_id(), "contact": contact_id}
     merged = "SELECT id FROM contacts_contact WHERE enterprise_id = %(enterprise)s AND merged_into_id = %(contact)s"
+    deleted = [contact_id]
     for (gone,) in rows(merged, params):
-        delete_one(gone)
+        deleted += delete_one(gone)
     files = f"DELETE FROM {FILES} WHERE enterprise_id = %(enterprise)s AND contact_id = %(contact)s"
     attachments.erase_later([attachments.place_of(*one) for one in rows(f"{files} RETURNING id, extension", params)])
     for table in BELONGINGS:
         execute(f"DELETE FROM {table} WHERE enterprise_id = %(enterprise)s AND contact_id = %(contact)s", params)
     execute("DELETE FROM contacts_contact WHERE enterprise_id = %(enterprise)s AND id = %(contact)s", params)
+    return deleted
 
 
 def delete(batch: Batch) -> None:
@@ -68,8 +70,9 @@ def delete(batch: Batch) -> None:
 def take_names_off(contacts: str, params: dict[str, Any]) -> None:
     """What outlives contacts keeps no name of them: the ledger, whose rows add up (Q14), and the audit trail (X3).
 
-    `contacts` is SQL for a table of their ids. What members were told of them goes.
+    `contacts` is SQL for a table of their ids. What members and webhooks were told of them goes, mails with it.
     """
+    about = "{told} ->> 'id' IN (SELECT gone.id::text FROM {contacts} AS gone (id))"
     for statement in (
         """
         UPDATE quota_ledgerentry AS entry SET contact_label = '' FROM {contacts} AS gone (id)
@@ -80,9 +83,15 @@ def take_names_off(contacts: str, params: dict[str, Any]) -> None:
         FROM {contacts} AS gone (id)
         WHERE entry.enterprise_id = %(enterprise)s AND entry.subject_id = gone.id AND entry.subject_type = 'contact'
         """,
-        """
-        DELETE FROM jobs_notification AS told USING {contacts} AS gone (id)
-        WHERE told.enterprise_id = %(enterprise)s AND told.data ->> 'id' = gone.id::text
+        f"""
+        DELETE FROM jobs_delivery AS sent WHERE sent.enterprise_id = %(enterprise)s AND (
+            {about.replace("{told}", "sent.payload -> 'data'")} OR sent.notification_id IN (
+                SELECT told.id FROM jobs_notification AS told
+                WHERE told.enterprise_id = %(enterprise)s AND {about.replace("{told}", "told.data")}))
+        """,
+        f"""
+        DELETE FROM jobs_notification AS told
+        WHERE told.enterprise_id = %(enterprise)s AND {about.replace("{told}", "told.data")}
         """,
     ):
         execute(statement.format(contacts=contacts), params)
@@ -110,8 +119,6 @@ def _delete_merged(batch: Batch) -> None:
         """,
         batch.params,
     )
-    ids = [gone for (gone,) in merged]
-    for gone in ids:
-        delete_one(gone)
+    ids = [deleted for (gone,) in merged for deleted in delete_one(gone)]
     if ids:
         take_names_off("unnest(%(gone)s::uuid[])", {"enterprise": current_enterprise_id(), "gone": ids})

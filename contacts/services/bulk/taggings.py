@@ -4,6 +4,7 @@ Tags go to the actor's own follow, else to the owner's, else to the oldest. Staf
 tags off their own follow only; everybody else off every follow.
 """
 
+from contacts.rules import MOST_TAGS_OF_A_FOLLOW
 from contacts.services.bulk.batch import DONE, Batch
 
 _FOLLOWS = """contacts_follow AS follow WHERE follow.enterprise_id = contact.enterprise_id
@@ -14,12 +15,16 @@ _TARGET = f"""(SELECT follow.id FROM {_FOLLOWS}
     LIMIT 1)"""
 _TAGS = "unnest(%(tags)s::uuid[]) AS wanted (id)"
 
-CANNOT_TAG = f"""CASE
-    WHEN NOT EXISTS (SELECT FROM {_FOLLOWS}) THEN 'no_follow'
-    WHEN NOT EXISTS (SELECT FROM {_TAGS} WHERE NOT EXISTS (
-        SELECT FROM contacts_followtag AS worn WHERE worn.enterprise_id = contact.enterprise_id
-            AND worn.follow_id = {_TARGET} AND worn.tag_id = wanted.id)) THEN 'already_tagged'
-    ELSE '' END"""
+# How many of the tags the target wears already, and how many it wears at all: WeCom has a limit.
+CANNOT_TAG = f"""(SELECT CASE
+    WHEN target.id IS NULL THEN 'no_follow'
+    WHEN worn.same = cardinality(%(tags)s::uuid[]) THEN 'already_tagged'
+    WHEN worn.number + cardinality(%(tags)s::uuid[]) - worn.same > {MOST_TAGS_OF_A_FOLLOW} THEN 'too_many_tags'
+    ELSE '' END
+    FROM (SELECT {_TARGET} AS id OFFSET 0) AS target CROSS JOIN LATERAL (
+        SELECT count(*) AS number, count(*) FILTER (WHERE worn.tag_id = ANY (%(tags)s::uuid[])) AS same
+        FROM contacts_followtag AS worn
+        WHERE worn.enterprise_id = contact.enterprise_id AND worn.follow_id = target.id) AS worn)"""
 
 _WORN = f"""worn.enterprise_id = contact.enterprise_id AND worn.contact_id = contact.id
     AND worn.tag_id = ANY (%(tags)s::uuid[])

@@ -10,7 +10,18 @@ from common.sql import row as one_row
 from contacts.files.reasons import Reason
 from contacts.files.rows import ContactRow
 from contacts.models import Contact, Tag, TagGroup
-from contacts.rules import RIGHT_OF, Activity, Grade, GradeSource, Kind, Right, Side, Status, is_reserved_tag
+from contacts.rules import (
+    MOST_TAGS_OF_A_FOLLOW,
+    RIGHT_OF,
+    Activity,
+    Grade,
+    GradeSource,
+    Kind,
+    Right,
+    Side,
+    Status,
+    is_reserved_tag,
+)
 from contacts.services import search_entries
 from contacts.services.imports.staging import Loaded, Loader
 from contacts.services.tags import make_room
@@ -29,6 +40,17 @@ CHANGES = {
     "phones": "(staged.phones <> '{}' AND staged.phones <> contact.phones)",
     "kind": "(staged.kind <> contact.kind)",
 }
+
+# SQL: the relation that a row's tags go to; that of the member named, else one's own, else the owner's (C13).
+FOLLOW = """(
+    SELECT follow.id FROM contacts_follow AS follow
+    WHERE follow.enterprise_id = %(enterprise)s AND follow.contact_id = staged.contact_id
+      AND follow.member_id = coalesce(staged.owner_id, (
+          SELECT own.member_id FROM contacts_follow AS own
+          WHERE own.enterprise_id = %(enterprise)s AND own.contact_id = staged.contact_id
+            AND own.member_id = %(importer)s AND own.state = 'active'), (
+          SELECT contact.owner_id FROM contacts_contact AS contact
+          WHERE contact.enterprise_id = %(enterprise)s AND contact.id = staged.contact_id)))"""
 
 
 @dataclass
@@ -54,6 +76,7 @@ class ContactLoader(Loader[ContactRow]):
         keys = [row.external_userid for _line, row in batch]
         self.match_contacts(keys)
         self._refuse_what_is_not_theirs()
+        self._refuse_what_wecom_does_not_take()
         self._insert_new(keys)
         self._follow()
         self._tag()
@@ -120,6 +143,24 @@ class ContactLoader(Loader[ContactRow]):
             self.refuse(RIGHT_OF[field_name], column=column, when=changes)
         self.refuse(Right.TAG, column="tags", when="staged.tag_ids <> '{}'")
         self.refuse(Right.ASSIGN, column="owner", when="staged.owner_id <> %(actor)s")
+
+    def _refuse_what_wecom_does_not_take(self) -> None:
+        """A row whose tags would be too many on one relation is refused as a whole, naming the column (C13)."""
+        if Tag.objects.count() <= MOST_TAGS_OF_A_FOLLOW:
+            return  # nobody can wear more tags than there are
+        self.sql(
+            f"""
+            UPDATE staged SET refusal = %(reason)s, refused_column = 'tags'
+            WHERE refusal IS NULL AND tag_ids <> '{{}}' AND %(most)s < (
+                SELECT count(*) FROM (
+                    SELECT worn.tag_id FROM contacts_followtag AS worn
+                    WHERE worn.enterprise_id = %(enterprise)s AND worn.follow_id = {FOLLOW}
+                    UNION SELECT unnest(staged.tag_ids)) AS wanted)
+            """,  # noqa: S608 - SQL of ours
+            reason=Reason.TOO_MANY_TAGS.value,
+            most=MOST_TAGS_OF_A_FOLLOW,
+            importer=self.actor.member_id,
+        )
 
     def _insert_new(self, keys: list[str]) -> None:
         """Insert the contacts that are not there yet; when places are short, only as many as there seem to be.
@@ -198,29 +239,20 @@ class ContactLoader(Loader[ContactRow]):
         )
 
     def _tag(self) -> None:
-        """A tag belongs to the follow (C13): that of the member named, else one's own, else the owner's."""
+        """Put the tags on."""
         self.sql(
-            """
+            f"""
             WITH made AS (
                 INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id)
                 SELECT uuid7(), %(enterprise)s, found.follow_id, found.contact_id, tag.id
-                FROM (SELECT contact_id, tag_ids, (
-                          SELECT follow.id FROM contacts_follow AS follow
-                          WHERE follow.enterprise_id = %(enterprise)s AND follow.contact_id = staged.contact_id
-                            AND follow.member_id = coalesce(staged.owner_id, (
-                                SELECT own.member_id FROM contacts_follow AS own
-                                WHERE own.enterprise_id = %(enterprise)s AND own.contact_id = staged.contact_id
-                                  AND own.member_id = %(importer)s AND own.state = 'active'), (
-                                SELECT contact.owner_id FROM contacts_contact AS contact
-                                WHERE contact.enterprise_id = %(enterprise)s AND contact.id = staged.contact_id))
-                      ) AS follow_id
-                      FROM staged WHERE refusal IS NULL AND tag_ids <> '{}') AS found
+                FROM (SELECT contact_id, tag_ids, {FOLLOW} AS follow_id
+                      FROM staged WHERE refusal IS NULL AND tag_ids <> '{{}}') AS found
                 CROSS JOIN unnest(found.tag_ids) AS tag (id)
                 WHERE found.follow_id IS NOT NULL
                 ON CONFLICT (enterprise_id, follow_id, tag_id) DO NOTHING
                 RETURNING contact_id)
             UPDATE staged SET changed = true FROM made WHERE staged.contact_id = made.contact_id
-            """,
+            """,  # noqa: S608 - SQL of ours
             importer=self.actor.member_id,
         )
 

@@ -13,7 +13,7 @@ from django.utils.translation import override
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from contacts.files.formulas import neutralise, restore
+from common.formulas import neutralise, restore
 from contacts.files.reasons import Reason, RowRefused
 from contacts.files.writers import CsvWriter, RefusalReport, XlsxWriter, content_disposition, open_writer
 from tests.contacts.files.samples import read

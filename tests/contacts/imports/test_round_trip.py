@@ -9,8 +9,8 @@ import pytest
 from django.core.files.storage import default_storage
 from django.test import Client
 
+from common.formulas import looks_like_formula
 from common.tenancy import tenant
-from contacts.files.formulas import looks_like_formula
 from contacts.models import Contact
 from contacts.services.exports import start_export
 from jobs.runner import execute_run
