@@ -150,14 +150,16 @@ def try_out(actor: Actor, *, rule: TagRule) -> Trial:
     require(actor)
     found = matching(actor, rule, before(rule, TagRule.objects.all()))
     worn = Exists(FollowTag.objects.filter(contact_id=OuterRef("pk"), tag_id=rule.tag_id))
+    changes: QuerySet
     if rule.effect == TagEffect.UNTAG:
         changes = found.filter(worn)
     else:
         changes = found.filter(Exists(_follows())).exclude(worn)
-    refused = removes = Contact.objects.none()
+    refused: QuerySet = Contact.objects.none()
+    removes = Contact.objects.none()
     # Nobody can wear more tags than there are, which spares nearly every enterprise from counting.
     if rule.effect != TagEffect.UNTAG and Tag.objects.count() >= MOST_TAGS_OF_A_FOLLOW:
-        counted = _counted(changes)
+        counted: QuerySet = _counted(changes)
         refused = counted.filter(worn__gte=MOST_TAGS_OF_A_FOLLOW)
         changes = counted.filter(worn__lt=MOST_TAGS_OF_A_FOLLOW)
     if rule.effect == TagEffect.KEEP and not rule._state.adding:
@@ -330,7 +332,7 @@ def _nobody(actor: Actor) -> Actor:
     return Actor.system(actor.enterprise)
 
 
-def _counted(contacts: QuerySet[Contact]) -> QuerySet[Contact]:
+def _counted(contacts: QuerySet) -> QuerySet:
     """With `worn`: how many tags the relation wears that a rule would tag."""
     first = Case(When(member_id=OuterRef("owner_id"), then=0), default=1)
     target = Subquery(_follows().alias(first=first).order_by("first", "added_at", "id").values("pk")[:1])
