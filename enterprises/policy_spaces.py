@@ -69,3 +69,15 @@ class SpacesPolicy(BaseModel, frozen=True):
     workbench_days: Annotated[
         Days, Text(Group.SPACES, _("Workbench links (days)"), _("How long a partner's personal link works."))
     ] = 180
+    space_chat_people: Annotated[
+        Count,
+        Text(Group.SPACES, _("People in a space group chat"), _("How many people it holds, your members included.")),
+    ] = 2000
+    customer_chat_people: Annotated[
+        Count,
+        Text(
+            Group.SPACES,
+            _("People in a customer group chat"),
+            _("What WeCom allows; the guide to the two kinds of group chats goes by it."),
+        ),
+    ] = 500

@@ -5,10 +5,11 @@ class UpstreamConfig(AppConfig):
     name = "upstream"
 
     def ready(self) -> None:
-        from contacts.services import merges
+        from contacts.services import groups, merges
         from contacts.services.bulk.removal import BELONGINGS
         from enterprises import audit
-        from upstream.models import Bridge, Invitation, Message, Partner, PartnerContact, Space
+        from upstream.models import Bridge, Invitation, Message, Partner, PartnerContact, Space, SpaceChat
+        from upstream.queries.chats import refuse_partner
 
         audit.guard("space", lambda actor: Space.objects.visible_to(actor))
         audit.guard("partner", lambda actor: Partner.objects.visible_to(actor))
@@ -17,6 +18,8 @@ class UpstreamConfig(AppConfig):
         audit.guard("partnercontact", lambda actor: PartnerContact.objects.visible_to(actor))
         audit.guard("message", lambda actor: Message.objects.visible_to(actor))
         audit.guard("invitation", lambda actor: Invitation.objects.visible_to(actor))
+        audit.guard("spacechat", lambda actor: SpaceChat.objects.visible_to(actor))
+        groups.others.append(refuse_partner)
         BELONGINGS.extend(("upstream_customerlink", "upstream_invitee"))
         merges.BELONGINGS.extend(
             (

@@ -85,6 +85,21 @@ class PartnerContactQuerySet(TenantQuerySet):
         return self.filter(person_id__in=Person.objects.filter(found | Q(phone=names.phone(text) or "-")).values("id"))
 
 
+class SpaceChatQuerySet(TenantQuerySet):
+    """Adds `visible_to`."""
+
+    def visible_to(self, actor: "Actor") -> Self:
+        """Group chats of the spaces that exist for the actor: all for who manages, else those one is in (U6, U10)."""
+        from upstream.models import ChatSeat, Space
+
+        if sees_all(actor):
+            return self
+        found = self.filter(space__in=Space.objects.visible_to(actor).values("id"))
+        if actor.may("spaces.manage"):
+            return found
+        return found.filter(pk__in=ChatSeat.objects.filter(member_id=actor.member_id).values("chat_id"))
+
+
 class InvitationQuerySet(TenantQuerySet):
     """Adds `visible_to` and `working`."""
 

@@ -1,11 +1,12 @@
 """Upstream and downstream: spaces, partners and their people, who sees whom."""
 
-from console.spaces import access, bridges, imports, invitations, messages, partners, shares, spaces
+from console.spaces import access, bridges, chats, imports, invitations, messages, partners, shares, spaces
 
 urlpatterns = [
     *spaces.urlpatterns,
     *partners.urlpatterns,
     *access.urlpatterns,
+    *chats.urlpatterns,
     *invitations.urlpatterns,
     *imports.urlpatterns,
     *shares.urlpatterns,

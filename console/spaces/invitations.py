@@ -59,7 +59,9 @@ class InvitationsPage(SpacesPage):
     """What the pages of invitations share."""
 
     def invitation(self, pk: UUID) -> Invitation:
-        seen = Invitation.objects.visible_to(self.actor).select_related("space", "series", "subgroup", "created_by")
+        seen = Invitation.objects.visible_to(self.actor).select_related(
+            "space", "series", "subgroup", "chat", "created_by"
+        )
         return get_or_404(seen, pk)
 
     def application(self, pk: UUID) -> Application:

@@ -122,6 +122,10 @@ class GroupMembersView(GroupView):
 
     def _contacts(self, ids: Any) -> list[Contact]:
         seen = Contact.objects.visible_to(self.actor)
+        known = seen.in_bulk(ids)
+        for pk in (pk for pk in ids if pk not in known):
+            for say in services.others:
+                say(self.actor, pk)
         return [reference(seen, pk, "contacts") for pk in ids]
 
 

@@ -1,8 +1,9 @@
 """Customer groups: making them, and the outside people in them, who are served like friends (Q1)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
@@ -21,6 +22,9 @@ from quota import services as quota
 from quota.rules import Action
 
 MAX_PEOPLE = 200
+
+# Of an id that is no contact's: rooms above may know whose it is, and refuse it by saying which kind of chat suits.
+others: list[Callable[[Actor, UUID], None]] = []
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from enterprises.models import Department, Member
 from scrm.demo import names
 from scrm.demo.stage import Stage
 from upstream.models import Invitee, Partner, Series, Space, Subgroup
-from upstream.services import invitations, joining, members, partners, people, shares, spaces, subgroups
+from upstream.services import chats, invitations, joining, members, partners, people, shares, spaces, subgroups
 
 BRANDS = "博森轴承 海拓液压 金锐刀具 新域传感 铁塔标准件 宏远减速机 蓝鲸密封 中岳电缆"
 MEDIA = "工业周刊 机电视界 制造前沿 采购内参 工厂观察 智造日报 五金资讯 供应链评论 设备之家 精工时代"
@@ -57,6 +57,7 @@ def open_spaces(stage: Stage, random: Random, now: datetime) -> None:
         link = invitations.create_link(actor, space=buyers, source="上海工博会", days=200)
         invitations.create_link(actor, series=Series.objects.get(), source="官网", approval=True, days=200)
         _share(actor, brands, buyers, series, groups["销售一组"])
+        _chat(actor, bloggers, buyers, groups["销售三组"])
     _come(stage, random, now, link.code)
     _convert(stage, now, buyers)
 
@@ -87,6 +88,16 @@ def _share(actor: Actor, brands: Space, buyers: Space, series: Series, group: Su
     ):
         target: dict[str, Any] = where
         shares.create_share(actor, kind=kind, title=title, note=note, url=f"https://qiheng.example/{kind}", **target)
+
+
+def _chat(actor: Actor, bloggers: Space, buyers: Space, group: Subgroup) -> None:
+    """A large group chat where partners see each other, and one of a single partner's people (U10)."""
+    open_chat = chats.create_chat(actor, space=bloggers, name="新品素材通知群", joins_space=True)
+    chats.add(actor, chat=open_chat, people=list(bloggers.people.all()))
+    invitations.create_link(actor, chat=open_chat, source="素材群", days=200)
+    buyer = Partner.objects.filter(places__subgroup=group).order_by("-contact_count", "id")[0]
+    project = chats.create_chat(actor, space=buyers, name=f"{buyer} 项目群", subgroup=group)
+    chats.add(actor, chat=project, people=list(buyer.people.all()))
 
 
 def _come(stage: Stage, random: Random, now: datetime, code: str) -> None:

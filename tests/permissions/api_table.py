@@ -367,6 +367,17 @@ API = [
     Row("DELETE", "spaces/{space}/rules/{rule}", "spaces.manage", 204),
     Row("GET", "spaces/{space}/visibility", "spaces.manage", 400),
     Row("POST", "spaces/{space}/import", "spaces.edit", 202, file("company,name\n新公司,某人\n"), multipart=True),
+    Row("GET", "group-chat-kinds", "spaces.view"),
+    Row("GET", "spaces/{space}/group-chats", "spaces.view"),
+    Row("POST", "spaces/{space}/group-chats", "spaces.edit", 201, {"name": "群"}),
+    Row("GET", "spaces/{space}/group-chats/{chat}", "spaces.view"),
+    Row("PATCH", "spaces/{space}/group-chats/{chat}", "spaces.edit", body={"name": "改名"}),
+    Row("DELETE", "spaces/{space}/group-chats/{chat}", "spaces.edit", 204),
+    Row("GET", "spaces/{space}/group-chats/{chat}/members", "spaces.view"),
+    Row("POST", "spaces/{space}/group-chats/{chat}/members", "spaces.edit", body=lambda w: {"people": [w.ids["seat"]]}),
+    Row(
+        "DELETE", "spaces/{space}/group-chats/{chat}/members", "spaces.edit", body=lambda w: {"people": [w.ids["seat"]]}
+    ),
     Row("GET", "spaces/{space}/shares", "spaces.view"),
     Row("GET", "shares", "spaces.view"),
     Row(

@@ -31,6 +31,7 @@ SEEN_BY = {
     "lent": frozenset({"owner", "graded_in", "admin"}),
     **dict.fromkeys(("duplicate", "settled_duplicate"), frozenset({"follower", "owner", "graded_in", "admin"})),
     **dict.fromkeys(("transfer", "stopped", "inheritance_rule"), frozenset({"graded_in", "admin"})),
+    "chat": frozenset({"follower", "graded_in", "admin"}),
     "empty_space": frozenset({"admin"}),
     **dict.fromkeys(("message", "sending_message", "stopped_message"), frozenset({"graded_in", "admin"})),
     **dict.fromkeys(("link", "personal", "application"), frozenset({"graded_in", "admin"})),

@@ -10,7 +10,7 @@ from enterprises.actors import Actor
 from enterprises.models import Enterprise
 from tests import factories
 from upstream.models import Application, Message
-from upstream.services import bridges, invitations, messages, partners, shares, spaces, subgroups
+from upstream.services import bridges, chats, invitations, messages, partners, shares, spaces, subgroups
 from upstream.services import members as space_members
 from upstream.services import people as partner_people
 
@@ -40,10 +40,14 @@ def structure(admin: Actor, people: dict[str, Any], contact: Any) -> dict[str, A
     sending = messages.send(admin, message=messages.create_message(admin, title="在途", **written))
     stopped = messages.create_message(admin, title="停下", **written)
     Message.objects.filter(pk=stopped.pk).update(state="stopped")
+    chat = chats.create_chat(admin, space=space, name="公告群", owner=people["graded_in"], joins_space=True)
+    chats.add(admin, chat=chat, members=[people["follower"]])
     return {
         "message": draft.pk,
         "sending_message": sending.pk,
         "stopped_message": stopped.pk,
+        "chat": chat.pk,
+        "chat_seat": chat.seats.get(member=people["follower"]).pk,
         "share": share.pk,
         "link": link.pk,
         "personal": personal.pk,

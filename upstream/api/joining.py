@@ -11,7 +11,7 @@ from contacts.services.bulk.selection import Selection
 from enterprises.rest import get_or_404
 from upstream.api import shapes
 from upstream.api.base import UpstreamView, named
-from upstream.models import Application, Invitation, Invitee, Subgroup
+from upstream.models import Application, Invitation, Invitee, SpaceChat, Subgroup
 from upstream.queries import joining as queries
 from upstream.services import invitations as services
 from upstream.services import joining
@@ -21,7 +21,7 @@ class InvitationView(UpstreamView):
     """What the views of invitations share."""
 
     def invitation(self, pk: Any) -> Invitation:
-        seen = Invitation.objects.visible_to(self.actor).select_related("space", "series", "subgroup")
+        seen = Invitation.objects.visible_to(self.actor).select_related("space", "series", "subgroup", "chat")
         return get_or_404(seen, pk)
 
     def link(self, name: str, code: str) -> str:
@@ -36,6 +36,7 @@ class InvitationView(UpstreamView):
             "space": named(one.space),
             "series": named(one.series),
             "subgroup": named(one.subgroup),
+            "chat": named(one.chat),
             "source": one.source,
             "approval": one.approval,
             "url": self.link("space-join", one.code) if shared else None,
@@ -64,7 +65,8 @@ class InvitationView(UpstreamView):
         }
 
     def targets(self) -> dict[str, Any]:
-        return {**self.sources(), "subgroup": Subgroup.objects.all()}
+        chats = SpaceChat.objects.visible_to(self.actor).select_related("space", "subgroup")
+        return {**self.sources(), "subgroup": Subgroup.objects.all(), "chat": chats}
 
 
 class InvitationsView(InvitationView):

@@ -1,12 +1,13 @@
 """The routes of upstream under /api/v1/."""
 
-from upstream.api import access, bridges, files, joining, messages, partners, shares, spaces
+from upstream.api import access, bridges, chats, files, joining, messages, partners, shares, spaces
 
 urlpatterns = [
     *spaces.urlpatterns,
     *partners.urlpatterns,
     *access.urlpatterns,
     *joining.urlpatterns,
+    *chats.urlpatterns,
     *files.urlpatterns,
     *shares.urlpatterns,
     *bridges.urlpatterns,

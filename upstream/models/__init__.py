@@ -2,6 +2,7 @@
 
 from upstream.models.access import CorrespondenceRule, RuleEnd, SpaceMember, SubgroupMember
 from upstream.models.bridge import Bridge, EndedBy, JoinedSpace
+from upstream.models.chats import ChatSeat, SpaceChat
 from upstream.models.joining import Application, Invitation, Invitee
 from upstream.models.messaging import Message, MessageDelivery
 from upstream.models.people import CustomerLink, PartnerContact, Person
@@ -11,6 +12,7 @@ from upstream.models.structure import Partner, PartnerPlace, Series, Space, Spac
 __all__ = [
     "Application",
     "Bridge",
+    "ChatSeat",
     "CorrespondenceRule",
     "CustomerLink",
     "EndedBy",
@@ -29,6 +31,7 @@ __all__ = [
     "ShareOpen",
     "Space",
     "SpaceAccount",
+    "SpaceChat",
     "SpaceMember",
     "SpaceName",
     "Subgroup",

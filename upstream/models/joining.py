@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from common import clock
 from common.ids import short_code
 from common.tenancy import TenantForeignKey, TenantManager, TenantModel
+from upstream.models.chats import SpaceChat
 from upstream.models.structure import Series, Space, Subgroup
 from upstream.querysets import InvitationQuerySet, InviteeQuerySet
 
@@ -27,6 +28,7 @@ class Invitation(TenantModel):
     space = TenantForeignKey(Space, null=True, related_name="invitations", verbose_name=_("space"))
     series = TenantForeignKey(Series, null=True, related_name="invitations", verbose_name=_("series"))
     subgroup = TenantForeignKey(Subgroup, null=True, related_name="invitations", verbose_name=_("subgroup"))
+    chat = TenantForeignKey(SpaceChat, null=True, related_name="invitations", verbose_name=_("space group chat"))
     code = models.CharField(max_length=32, default=_code, editable=False)
     source = models.CharField(_("source"), max_length=32, blank=True)
     approval = models.BooleanField(_("with approval"), default=False)
@@ -55,6 +57,7 @@ class Invitation(TenantModel):
             models.Index(fields=("enterprise_id", "space"), name="invitation_space"),
             models.Index(fields=("enterprise_id", "series"), name="invitation_series"),
             models.Index(fields=("enterprise_id", "subgroup"), name="invitation_subgroup"),
+            models.Index(fields=("enterprise_id", "chat"), name="invitation_chat"),
         )
 
     def __str__(self) -> str:
@@ -120,6 +123,7 @@ class Application(TenantModel):
         KNOWN_PERSON = "known_person", _("Somebody with this phone number is there already")
         OTHER_PHONE = "other_phone", _("The phone number is not the one known of this customer")
         FULL = "full", _("There is no room")
+        CHAT = "chat", _("They may not meet the others in the group chat")
 
     invitation = TenantForeignKey(Invitation, related_name="applications")
     contact_id = models.UUIDField(null=True, help_text="The customer that the personal link was for.")

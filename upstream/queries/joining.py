@@ -27,7 +27,7 @@ REACHED = {
 def invitations(actor: Actor, query: Mapping[str, str] | None = None) -> QuerySet[Invitation]:
     """The invitations that the actor sees, with how many customers each names."""
     query = query or {}
-    found = Invitation.objects.visible_to(actor).select_related("space", "series", "subgroup", "created_by")
+    found = Invitation.objects.visible_to(actor).select_related("space", "series", "subgroup", "chat", "created_by")
     if space := query.get("space"):
         found = found.filter(space=_uuid("space", space))
     if series := query.get("series"):

@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
-from common.errors import Invalid
+from common.errors import Conflict, Invalid
 from common.sql import execute, subquery
 from common.tenancy import current_enterprise_id
 from contacts.models import Contact
@@ -18,7 +18,7 @@ from enterprises.actors import Actor
 from enterprises.models import Member
 from enterprises.services import policy
 from jobs.notifications import declare, notify
-from upstream.models import CustomerLink, Invitation, Invitee, PartnerContact, Series, Space, Subgroup
+from upstream.models import CustomerLink, Invitation, Invitee, PartnerContact, Series, Space, SpaceChat, Subgroup
 from upstream.rules import names
 
 MOST_DAYS = 365
@@ -36,17 +36,23 @@ def create_link(
     space: Space | None = None,
     series: Series | None = None,
     subgroup: Subgroup | None = None,
+    chat: SpaceChat | None = None,
     source: str = "",
     approval: bool = False,
     days: int | None = None,
     max_uses: int | None = None,
 ) -> Invitation:
-    """A link and QR code for everybody who gets it. Raises Invalid."""
+    """A link and QR code for everybody who gets it; with `chat` it leads into the group chat and its space (U10).
+
+    Raises Invalid, Conflict `link_not_for_chat`.
+    """
     actor.require("spaces.manage")
+    if chat is not None:
+        space, series, subgroup = _with_chat(chat, space, series)
     invitation = _new(actor, Invitation.Kind.OPEN, space, series, subgroup, source, approval, days)
     if max_uses is not None and not 1 <= max_uses <= 1_000_000:
         raise Invalid({"max_uses": [_("Between 1 and 1,000,000 uses.")]})
-    invitation.max_uses = max_uses
+    invitation.max_uses, invitation.chat = max_uses, chat
     invitation.save(force_insert=True)
     _record(actor, invitation)
     return invitation
@@ -210,10 +216,29 @@ def _new(
     )
 
 
+def _with_chat(
+    chat: SpaceChat, space: Space | None, series: Series | None
+) -> tuple[Space, Series | None, Subgroup | None]:
+    """Where the link of a group chat leads. Raises Invalid, Conflict."""
+    if series is not None or (space is not None and space.pk != chat.space_id):
+        raise Invalid({"chat": [_("This group chat is in another space.")]})
+    if chat.dismissed_at is not None:
+        raise Conflict(_("This group was dissolved."), code="group_dismissed")
+    if not chat.joins_space:
+        raise Conflict(_("Say of the group chat first that who joins it joins the space."), code="link_not_for_chat")
+    if not chat.space.partners_open:
+        raise Conflict(
+            _("In this space partners do not see each other; a link for everybody would bring them together."),
+            code="link_not_for_chat",
+        )
+    return chat.space, None, chat.subgroup
+
+
 def _record(actor: Actor, invitation: Invitation, **numbers: Any) -> None:
     after = {
         "kind": invitation.kind,
         "subgroup": invitation.subgroup,
+        "chat": invitation.chat,
         "source": invitation.source,
         "approval": invitation.approval,
         "expires_at": invitation.expires_at.isoformat(),

@@ -25,7 +25,7 @@ from enterprises.models import Enterprise, Member
 from jobs.notifications import declare, notify
 from upstream.models import Application, Invitation, Invitee, Partner, PartnerContact, Person, Space
 from upstream.rules import names
-from upstream.services import partners, people
+from upstream.services import chats, partners, people
 from upstream.services.limits import LimitReached
 
 TOO_QUICK = 2  # seconds: nobody reads the page and fills in the form faster
@@ -42,6 +42,7 @@ class Offer:
     enterprise: str
     target: str
     purpose: str
+    chat: str  # the group chat that it leads into as well
     inviter: str
     personal: bool
     name: str
@@ -67,7 +68,7 @@ def _door(enterprise_code: str, code: str) -> Iterator[_Door]:
         enterprise = Enterprise.objects.filter(pk=enterprise_id, status=Enterprise.Status.ACTIVE).first()
         if enterprise is None:
             raise _invalid()
-        known = Invitation.objects.select_related("space", "series", "subgroup", "created_by")
+        known = Invitation.objects.select_related("space", "series", "subgroup", "chat", "created_by")
         invitee = Invitee.objects.filter(code=code).select_related("contact", "inviter").first()
         if invitee is not None:
             invitation = known.filter(pk=invitee.invitation_id).first()
@@ -134,6 +135,8 @@ def join(
                     _admit(actor, application, door.invitation, contact)
             except LimitReached:
                 _wait(application, Application.Reason.FULL)
+            except chats.Unfitting:
+                _wait(application, Application.Reason.CHAT)
             except (partners.PartnerKnown, people.PersonKnown, Conflict):
                 _wait(application, Application.Reason.KNOWN_COMPANY)
         if door.invitee is not None:
@@ -191,7 +194,7 @@ def turn_down(actor: Actor, *, application: Application) -> Application:
 
 def _pending(application: Application) -> Application:
     found = Application.objects.select_for_update(no_key=True, of=("self",)).select_related(
-        "invitation__space", "invitation__series", "invitation__subgroup"
+        "invitation__space", "invitation__series", "invitation__subgroup", "invitation__chat"
     )
     locked = found.filter(pk=application.pk, state=Application.State.PENDING).first()
     if locked is None:
@@ -259,6 +262,8 @@ def _admit(
         contact=contact,
         source=invitation.source,
     )
+    if invitation.chat is not None and invitation.chat.dismissed_at is None:
+        chats.enter(invitation.chat, people=[seat])
     application.state, application.decided_at = Application.State.JOINED, clock.now()
     application.partner_id, application.seat_id = partner.pk, seat.pk
     application.save(update_fields=["state", "decided_at", "partner_id", "seat_id"])
@@ -311,6 +316,7 @@ def _offer(door: _Door) -> Offer:
         enterprise=door.enterprise.name,
         target=target.name,
         purpose=target.purpose,
+        chat=invitation.chat.name if invitation.chat else "",
         inviter=inviter.name if inviter else "",
         personal=invitee is not None,
         name=contact.name if contact else "",

@@ -12,7 +12,7 @@ from common.errors import Conflict
 from common.sql import insert
 from common.tenancy import current_enterprise_id
 from enterprises.services import policy
-from upstream.models import Partner, Space, SpaceAccount
+from upstream.models import Partner, Space, SpaceAccount, SpaceChat
 
 
 class LimitReached(Conflict):
@@ -80,6 +80,19 @@ def take_people(partner: Partner, number: int = 1) -> None:
 def give_back_people(partner_id: Any, number: int = 1) -> None:
     """Count so many people less of the partner."""
     Partner.objects.filter(pk=partner_id).update(contact_count=F("contact_count") - number)
+
+
+def take_chat_places(chat: SpaceChat, number: int) -> None:
+    """Count so many people more in the group chat. Raises LimitReached."""
+    limit = policy().space_chat_people
+    if not _raise(SpaceChat, chat.pk, "people", number, limit):
+        raise LimitReached(
+            _("“%(chat)s” is full: a group chat of a space holds %(limit)s people.")
+            % {"chat": chat.name, "limit": limit},
+            what="chat",
+            used=_used(SpaceChat, chat.pk, "people"),
+            limit=limit,
+        )
 
 
 def _raise(model: type[Any], pk: Any, column: str, number: int, limit: int) -> bool:

@@ -12,6 +12,7 @@ from enterprises.actors import Actor
 from enterprises.models import Department, Member
 from upstream.models import CorrespondenceRule, Partner, RuleEnd, Space, SpaceMember, Subgroup, SubgroupMember
 from upstream.rules import names
+from upstream.services import chats
 
 MOST_MEMBERS = 1000
 MOST_ENDS = 500
@@ -56,8 +57,12 @@ def place_member(actor: Actor, *, seat: SpaceMember, subgroups: Sequence[Subgrou
 
 
 def remove_member(actor: Actor, *, seat: SpaceMember) -> None:
-    """Take a member out of a space. Partners that they own keep them as owner."""
+    """Take a member out of a space and its group chats. Partners that they own keep them as owner.
+
+    Raises Conflict `owns_chats` for the owner of a group chat.
+    """
     actor.require("spaces.manage")
+    chats.member_leaves(seat.space, seat.member)
     SubgroupMember.objects.filter(seat=seat).delete()
     if SpaceMember.objects.filter(pk=seat.pk).delete()[0]:
         audit.record(actor, "space_member.removed", seat.space, before={"member": seat.member.name})

@@ -18,7 +18,7 @@ from enterprises.models import Member
 from enterprises.services import policy
 from upstream.models import Partner, PartnerContact, PartnerPlace, RuleEnd, Series, Space, Subgroup
 from upstream.rules import names
-from upstream.services import bridges, limits, people, spaces
+from upstream.services import bridges, chats, limits, people, spaces
 
 MOST_ALIASES = 20
 _CREDIT_CODE = re.compile(r"[0-9A-HJ-NPQRTUWXY]{18}")
@@ -143,6 +143,7 @@ def move_partner(actor: Actor, *, partner: Partner, space: Space, subgroups: Seq
             % {"space": space.name, "names": ", ".join(one.person.name for one in met)},
             contacts=[str(one.pk) for one in met],
         )
+    chats.people_leave(list(theirs.values_list("pk", flat=True)))
     PartnerPlace.objects.filter(partner=partner).delete()
     RuleEnd.objects.filter(partner=partner).delete()
     before = {"space": partner.space.name}
@@ -233,6 +234,7 @@ def remove_partner(actor: Actor, *, partner: Partner) -> None:
     Space.objects.select_for_update(no_key=True).filter(pk=partner.space_id).values_list("pk").get()
     gone = _locked(partner.pk)
     persons = list(PartnerContact.objects.filter(partner=gone).values_list("person_id", flat=True))
+    chats.people_leave(list(PartnerContact.objects.filter(partner=gone).values_list("pk", flat=True)))
     PartnerContact.objects.filter(partner=gone).delete()
     before = {"space": gone.space.name, "people": len(persons)}
     pk, label = gone.pk, gone.name

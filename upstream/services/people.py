@@ -17,7 +17,7 @@ from enterprises.actors import Actor
 from enterprises.services import policy
 from upstream.models import CustomerLink, MessageDelivery, Partner, PartnerContact, Person, ShareOpen, WorkbenchLink
 from upstream.rules import names
-from upstream.services import limits
+from upstream.services import chats, limits
 
 
 class PersonKnown(Conflict):
@@ -130,6 +130,7 @@ def remove_person(actor: Actor, *, seat: PartnerContact) -> None:
     """Take somebody out of the space. As a customer, and in other spaces, they stay."""
     actor.require("spaces.edit")
     gone = PartnerContact.objects.select_related("partner", "person").filter(pk=seat.pk).first()
+    chats.people_leave([seat.pk])
     if gone is None or not PartnerContact.objects.filter(pk=seat.pk).delete()[0]:
         return
     forget_people([gone.person_id])

@@ -30,7 +30,7 @@ from upstream.models import (
     SubgroupMember,
 )
 from upstream.rules import names
-from upstream.services import limits, shares
+from upstream.services import chats, limits, shares
 
 PROPOSED = 3
 _LOOKED_AT = 40  # how many candidates are looked up to find the free ones
@@ -102,6 +102,7 @@ def delete_space(actor: Actor, *, space: Space) -> None:
     Invitee.objects.filter(invitation__space=space).delete()
     Application.objects.filter(invitation__space=space).delete()
     Invitation.objects.filter(space=space).delete()
+    chats.forget(space)
     shares.forget(Share.objects.filter(space=space))
     RuleEnd.objects.filter(rule__space=space).delete()
     CorrespondenceRule.objects.filter(space=space).delete()
