@@ -57,7 +57,7 @@ def open_spaces(stage: Stage, random: Random, now: datetime) -> None:
         link = invitations.create_link(actor, space=buyers, source="上海工博会", days=200)
         invitations.create_link(actor, series=Series.objects.get(), source="官网", approval=True, days=200)
         _share(actor, brands, buyers, series, groups["销售一组"])
-        _chat(actor, bloggers, buyers, groups["销售三组"])
+        _chat(actor, bloggers, buyers, groups["销售一组"])
     _come(stage, random, now, link.code)
     _convert(stage, now, buyers)
 
