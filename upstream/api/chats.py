@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from enterprises.models import Member
 from enterprises.rest import check_version, etag, get_or_404
 from enterprises.services import policy
-from upstream.api import shapes
+from upstream.api import chat_shapes, shapes
 from upstream.api.base import UpstreamView, named
 from upstream.models import ChatSeat, SpaceChat
 from upstream.queries import chats as queries
@@ -64,7 +64,7 @@ class ChatsView(ChatView):
 
     @extend_schema(
         parameters=[*shapes.PAGING, shapes.question("dismissed", "Dissolved ones, or only living ones.", bool)],
-        responses=shapes.ChatPage,
+        responses=chat_shapes.ChatPage,
     )
     def get(self, request: Request, pk: str) -> Response:
         space = self.space(pk)
@@ -72,11 +72,11 @@ class ChatsView(ChatView):
         found = queries.chats(self.actor, space, request.query_params.dict())
         return self.page(found, represent, orderings=("created_at", "name"), default="-created_at")
 
-    @extend_schema(request=shapes.NewChat, responses={201: shapes.ChatShape})
+    @extend_schema(request=chat_shapes.NewChat, responses={201: chat_shapes.ChatShape})
     def post(self, request: Request, pk: str) -> Response:
         space = self.space(pk)
         sources = self.sources(space)
-        data = self.known(self.read(shapes.NewChat), owner=sources["owner"], subgroup=sources["subgroups"])
+        data = self.known(self.read(chat_shapes.NewChat), owner=sources["owner"], subgroup=sources["subgroups"])
         return self.answer(services.create_chat(self.actor, space=space, **data), 201)
 
 
@@ -85,15 +85,15 @@ class OneChatView(ChatView):
 
     permissions = {"GET": "spaces.view", "PATCH": "spaces.edit", "DELETE": "spaces.edit"}
 
-    @extend_schema(responses=shapes.ChatShape)
+    @extend_schema(responses=chat_shapes.ChatShape)
     def get(self, request: Request, pk: str, chat_id: str) -> Response:
         return self.answer(self.chat(pk, chat_id))
 
-    @extend_schema(request=shapes.ChatBody(partial=True), responses=shapes.ChatShape)
+    @extend_schema(request=chat_shapes.ChatBody(partial=True), responses=chat_shapes.ChatShape)
     def patch(self, request: Request, pk: str, chat_id: str) -> Response:
         chat = self.chat(pk, chat_id)
         check_version(request, chat)
-        changes = self.known(self.read(shapes.ChatBody, partial=True), owner=Member.objects.all())
+        changes = self.known(self.read(chat_shapes.ChatBody, partial=True), owner=Member.objects.all())
         return self.answer(services.edit_chat(self.actor, chat=chat, changes=changes))
 
     @extend_schema(request=None, responses={204: None})
@@ -111,27 +111,27 @@ class ChatPeopleView(ChatView):
 
     permissions = {"GET": "spaces.view", "POST": "spaces.edit", "DELETE": "spaces.edit"}
 
-    @extend_schema(parameters=shapes.PAGING, responses=shapes.ChatSeatPage)
+    @extend_schema(parameters=shapes.PAGING, responses=chat_shapes.ChatSeatPage)
     def get(self, request: Request, pk: str, chat_id: str) -> Response:
         chat = self.chat(pk, chat_id)
         self.check_query()
         found = queries.chat_seats(self.actor, chat)
         return self.page(found, represent_seat, orderings=("joined_at",), default="joined_at")
 
-    @extend_schema(request=shapes.ChatPeopleBody, responses=shapes.ChatShape)
+    @extend_schema(request=chat_shapes.ChatPeopleBody, responses=chat_shapes.ChatShape)
     def post(self, request: Request, pk: str, chat_id: str) -> Response:
         chat = self.chat(pk, chat_id)
         services.add(self.actor, chat=chat, **self._given(chat))
         return self.answer(chat)
 
-    @extend_schema(request=shapes.ChatPeopleBody, responses={200: shapes.ChatShape})
+    @extend_schema(request=chat_shapes.ChatPeopleBody, responses={200: chat_shapes.ChatShape})
     def delete(self, request: Request, pk: str, chat_id: str) -> Response:
         chat = self.chat(pk, chat_id)
         services.remove(self.actor, chat=chat, **self._given(chat))
         return self.answer(chat)
 
     def _given(self, chat: SpaceChat) -> dict[str, Any]:
-        data = self.read(shapes.ChatPeopleBody)
+        data = self.read(chat_shapes.ChatPeopleBody)
         people = queries.addable(self.actor, chat.space, data.pop("people", ()))
         return {**self.known(data, members=Member.objects.all()), "people": people}
 
@@ -141,7 +141,7 @@ class ChatKindsView(UpstreamView):
 
     permissions = {"GET": "spaces.view"}
 
-    @extend_schema(responses=shapes.ChatRulesShape(many=True))
+    @extend_schema(responses=chat_shapes.ChatRulesShape(many=True))
     def get(self, request: Request) -> Response:
         return Response([_rules(one) for one in RULES.values()])
 
