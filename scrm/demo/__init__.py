@@ -1,7 +1,8 @@
 """The demo: two enterprises whose past is played through the product's own services, at the moments it happened.
 
 * `names`: words that people, companies and remarks are made of. `stage`: who acts, and when.
-* `customers`: made-up people with what they bought and said. `retailer`, `platform`: the two stories.
+* `customers`: made-up people with what they bought and said. `retailer`, `platform`: the two stories;
+  `connection`: where they meet.
 
 The same numbers every time (seeded), told relative to today. No phone number in it can exist: none begins with 12.
 """
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 from common import clock
 from enterprises.models import User
-from scrm.demo import platform, retailer
+from scrm.demo import connection, platform, retailer
 
 PASSWORD = "demo-2026-scrm"  # noqa: S105 - printed on every start
 OPERATOR = "operator@scrm.example"
@@ -54,6 +55,7 @@ def create(say: Callable[[str], None], size: retailer.Size | None = None) -> Non
     `size`: of the retailer; tests take a smaller one.
     """
     now = clock.now()
-    retailer.play(now, PASSWORD, say, size)
-    platform.play(now, PASSWORD, say)
+    shop = retailer.play(now, PASSWORD, say, size)
+    upstream = platform.play(now, PASSWORD, say)
+    connection.connect(upstream, shop, now)
     User.objects.create_superuser(OPERATOR, PASSWORD, name="平台运营")

@@ -43,7 +43,7 @@ HABITS = (
 TAGS = {"客户类型": ("终端工厂", "经销商", "系统集成商"), "合作阶段": ("意向", "试单", "签约", "战略合作")}
 
 
-def play(now: datetime, password: str, say: Callable[[str], None]) -> None:
+def play(now: datetime, password: str, say: Callable[[str], None]) -> Stage:
     """Make the enterprise, its people and its customers."""
     say(f"{NAME}: {CUSTOMERS} customers")
     random = Random("启衡 2026")  # noqa: S311 - a story, not a secret
@@ -67,6 +67,7 @@ def play(now: datetime, password: str, say: Callable[[str], None]) -> None:
         stage.load(moment, "interactions", f"会话记录_{day}.csv", INTERACTION_COLUMNS, talks)
     open_spaces(stage, random, now)
     stage.nightly(now, "contacts.grade", "contacts.tag_inactive", "quota.verify", "quota.forecast")
+    return stage
 
 
 def _customer(random: Random, today: datetime) -> Customer:

@@ -98,13 +98,14 @@ def email(userid: str) -> str:
     return f"{userid}@{DOMAIN}"
 
 
-def play(now: datetime, password: str, say: Callable[[str], None], size: Size | None = None) -> None:
+def play(now: datetime, password: str, say: Callable[[str], None], size: Size | None = None) -> Stage:
     """Make the enterprise and let its 18 months pass."""
     story = Story(now, password, say, size or Size())
     story.begin()
     story.plan()
     story.stage.play()
     story.end()
+    return story.stage
 
 
 @dataclass

@@ -14,6 +14,8 @@ from quota.models import Alert
 from quota.services import verify_counts
 from scrm import demo
 from scrm.demo import platform, retailer
+from tests import factories
+from upstream.queries import bridges
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +61,15 @@ def test_q14_the_demo_tells_one_story_whose_numbers_agree():
         first = Interaction.objects.order_by("at")[0].at
         assert clock.now() - first > timedelta(days=500)
         assert not Interaction.objects.filter(at__gt=clock.now()).exists()
+
+        boss = factories.super_admin(shop)
+        [joined] = bridges.joined(boss)
+        bridges.present([joined])
+        inside = bridges.inside(joined)
+        assert (joined.host.name, joined.present.space_name) == (platform.NAME, "启衡·采购商")
+        assert (joined.present.partner_name, joined.present.people) == (retailer.NAME, 3)
+        assert {share.title for share in inside.shares} == {"包装耗材年度询价会", "产品图与参数", "华东区特价清单"}
+        assert len(inside.contacts) > 2 and inside.partners == []
 
     with tenant(by_name[platform.NAME].pk):
         assert verify_counts()["ok"]
