@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from console.spaces.base import RowField, RowsField, RowsForm
 from upstream.models import Partner
@@ -22,7 +23,7 @@ class CommaField(forms.CharField):
 
 class SpaceForm(forms.Form):
     name = forms.CharField(
-        label=_("Name"),
+        label=pgettext_lazy("of a thing", "Name"),
         max_length=128,
         help_text=_("Unique in the whole network; we propose free ones if it is taken."),
     )
@@ -53,12 +54,12 @@ class SeriesForm(forms.Form):
 
 
 class SubgroupForm(RowsForm):
-    name = forms.CharField(label=_("Name"), max_length=64)
+    name = forms.CharField(label=pgettext_lazy("of a thing", "Name"), max_length=64)
     parent = RowField(label=_("Below"), required=False, empty_label=_("At the top"))
 
 
 class PartnerForm(RowsForm):
-    name = forms.CharField(label=_("Name"), max_length=128)
+    name = forms.CharField(label=pgettext_lazy("of a thing", "Name"), max_length=128)
     short_name = forms.CharField(
         label=_("Short name"), max_length=64, required=False, help_text=_("What everybody calls it.")
     )
@@ -128,7 +129,7 @@ class PlaceForm(RowsForm):
 
 
 class RuleForm(RowsForm):
-    name = forms.CharField(label=_("Name"), max_length=64)
+    name = forms.CharField(label=pgettext_lazy("of a thing", "Name"), max_length=64)
     members = RowsField(label=_("Members of yours"), widget=forms.SelectMultiple(attrs={"size": 6}))
     departments = RowsField(label=_("Departments of yours"), widget=forms.CheckboxSelectMultiple)
     subgroups = RowsField(label=_("Subgroups"), widget=forms.CheckboxSelectMultiple)

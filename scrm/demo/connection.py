@@ -6,6 +6,7 @@ from random import Random
 from common import clock
 from common.tenancy import tenant
 from enterprises.models import Member
+from enterprises.services import zone
 from scrm.demo import names
 from scrm.demo.stage import Stage
 from upstream.models import Partner, Space, Subgroup
@@ -20,7 +21,8 @@ def connect(platform: Stage, retailer: Stage, now: datetime) -> None:
     name = retailer.enterprise.name
     with retailer.scene(now):
         buyers = [(member.name, member.email, BUYERS[member.userid]) for member in _members()]
-    joined = now - timedelta(weeks=12)
+    today = now.astimezone(zone(platform.enterprise)).replace(hour=0, minute=0, second=0, microsecond=0)
+    joined = today - timedelta(weeks=12) + timedelta(hours=10)
     with platform.scene(joined) as actor:
         space = Space.objects.get(name="启衡·采购商")
         partner = partners.add_partner(
@@ -50,9 +52,9 @@ def connect(platform: Stage, retailer: Stage, now: datetime) -> None:
             note="请采购负责人参加",
             url="https://qiheng.example/meeting",
             space=space,
-            starts_at=now + timedelta(days=9),
+            starts_at=today + timedelta(days=9, hours=14),
         )
-    moment = now - timedelta(weeks=6)
+    moment = today - timedelta(weeks=6) + timedelta(hours=15)
     with platform.scene(moment) as actor:
         _bridge, code = bridges.offer(actor, partner=partner)
     with retailer.scene(moment + timedelta(hours=20)) as actor:
