@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from console.listing import Listing
 from console.spaces.base import FormPage, RowField, RowsForm, SpacesPage
@@ -57,7 +58,7 @@ class ShareNew(FormPage):
     permission = "spaces.share"
     template = "console/spaces/share_new.html"
     title = _("Share something")
-    button = _("Share")
+    button = pgettext_lazy("button", "Share")
     done = _("It stands in the workbench of the partners.")
 
     def load(self) -> None:  # type: ignore[override]

@@ -36,7 +36,10 @@ def open_spaces(stage: Stage, random: Random, now: datetime) -> None:
         second = spaces.create_space(actor, name="启衡·媒体 2", purpose=series.purpose, series=series)
         for space in (brands, buyers, bloggers, *Space.objects.filter(series=series).order_by("number")):
             members.add_members(actor, space=space, members=team)
-        groups = {name: subgroups.create_subgroup(actor, space=buyers, name=name) for name in SALES}
+        groups = {
+            name: subgroups.create_subgroup(actor, space=buyers, name=name, position=number)
+            for number, name in enumerate(SALES)
+        }
         for space, called, kind in ((brands, BRANDS, "brand"), (bloggers, BLOGGERS, "creator")):
             for name in called.split():
                 _partner(actor, random, name, space=space, kind=kind, owner=random.choice(team))
