@@ -70,6 +70,7 @@ class ContactList(Page):
             "all_columns": [(column, column in columns) for column in contact_table.COLUMNS if not column.always],
             "export_url": self._address("exports", "contacts.export"),
             "import_url": self._address("imports", "contacts.import"),
+            "guide_url": self._address("space-guide", "spaces.view"),
             "may_share": self.actor.may("views.share"),
             "column_names": ".".join(column.name for column in columns),
         }

@@ -89,6 +89,7 @@ class Groups(Page):
             "form": form,
             "asked": asked,
             "may_manage": self.actor.may("groups.manage"),
+            "may_see_spaces": self.actor.may("spaces.view"),
             "decision": quota.decide(self.enterprise, Action.MANAGE_GROUPS),
         }
         return self.render(context, status=status)

@@ -1,8 +1,9 @@
 """Upstream and downstream: spaces, partners and their people, who sees whom."""
 
-from console.spaces import access, bridges, chats, imports, invitations, messages, partners, shares, spaces
+from console.spaces import access, bridges, chats, guide, imports, invitations, messages, partners, shares, spaces
 
 urlpatterns = [
+    *guide.urlpatterns,
     *spaces.urlpatterns,
     *partners.urlpatterns,
     *access.urlpatterns,

@@ -18,9 +18,11 @@ from console.forms import attach
 from console.listing import Listing
 from console.spaces.base import FormPage, SpacesPage
 from console.spaces.forms import SeriesForm, SpaceForm, SubgroupForm
+from enterprises.actors import Actor
 from enterprises.rest import get_or_404
 from upstream import queries
 from upstream.models import Space, Subgroup
+from upstream.queries.capacity import Filling, capacity
 from upstream.services import spaces as services
 from upstream.services import subgroups
 
@@ -71,9 +73,12 @@ class Spaces(SpacesPage):
         wrong: str = "",
     ) -> HttpResponseBase:
         found = list(queries.spaces(self.actor).order_by("series__name", "number", "name", "id"))
+        bars = capacity(self.actor)
+        full = {one.space.pk: one.partners for one in bars.by_space}
         context = {
-            "rows": list(zip(found, queries.partner_usages(found), strict=True)),
-            "usage": queries.space_usage(),
+            "rows": [(space, full[space.pk]) for space in found],
+            "usage": bars.spaces,
+            "series_bars": bars.by_series,
             "space_form": space_form,
             "series_form": series_form,
             "proposals": proposals or [],
@@ -106,7 +111,7 @@ class SpacePage(SpacesPage):
             "asked": asked,
             "listing": listing,
             **self.people(space, asked),
-            "bars": bars(space),
+            "bars": bars(self.actor, space),
             "may_manage": self.actor.may("spaces.manage"),
             "may_edit": self.actor.may("spaces.edit"),
         }
@@ -124,16 +129,17 @@ class SpacePage(SpacesPage):
         return {"chosen": partner, "people": shown[:PEOPLE], "more_people": len(shown) > PEOPLE}
 
 
-def bars(space: Space) -> list[tuple[Any, queries.Usage, str]]:
-    """The limits of U1, nearest first where it matters: spaces, partners here, people of the fullest partner."""
-    found: list[tuple[Any, queries.Usage, str]] = [
-        (_("Spaces"), queries.space_usage(), ""),
-        (_("Partners in this space"), queries.partner_usages([space])[0], ""),
+def bars(actor: Actor, space: Space) -> list[tuple[Any, Filling, str]]:
+    """The limits of U1: spaces, partners here, people of the largest partner that the person sees."""
+    found = capacity(actor, space)
+    [here] = found.by_space
+    shown: list[tuple[Any, Filling, str]] = [
+        (_("Spaces"), found.spaces, ""),
+        (_("Partners in this space"), here.partners, ""),
     ]
-    fullest = queries.fullest_partner(space)
-    if fullest is not None:
-        found.append((_("People of the largest partner"), queries.people_usage(fullest), fullest.name))
-    return found
+    if here.largest is not None and here.people is not None:
+        shown.append((_("People of the largest partner"), here.people, here.largest.name))
+    return shown
 
 
 def in_order(tree: list[Subgroup], parent: UUID | None = None, depth: int = 0) -> Iterator[dict[str, Any]]:

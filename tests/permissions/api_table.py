@@ -367,6 +367,7 @@ API = [
     Row("DELETE", "spaces/{space}/rules/{rule}", "spaces.manage", 204),
     Row("GET", "spaces/{space}/visibility", "spaces.manage", 400),
     Row("POST", "spaces/{space}/import", "spaces.edit", 202, file("company,name\n新公司,某人\n"), multipart=True),
+    Row("GET", "space-capacity", "spaces.view"),
     Row("GET", "group-chat-kinds", "spaces.view"),
     Row("GET", "spaces/{space}/group-chats", "spaces.view"),
     Row("POST", "spaces/{space}/group-chats", "spaces.edit", 201, {"name": "群"}),

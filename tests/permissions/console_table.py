@@ -261,6 +261,7 @@ CONSOLE = [
     # --- upstream and downstream
     Row("GET", "spaces/", "spaces.view"),
     Row("POST", "spaces/", "spaces.manage", SENT, {"name": "新空间"}, late=True),
+    Row("GET", "spaces/guide/", "spaces.view"),
     Row("GET", "spaces/{space}/", "spaces.view"),
     Row("GET", "spaces/{space}/edit/", "spaces.manage"),
     Row("POST", "spaces/{space}/edit/", "spaces.manage", SENT, {"name": "改名"}),

@@ -23,6 +23,7 @@ from upstream.models import (
     SpaceName,
     Subgroup,
 )
+from upstream.queries.capacity import capacity
 from upstream.rules import names
 from upstream.services import members, partners, people, spaces, subgroups
 from upstream.services.limits import LimitReached
@@ -66,7 +67,7 @@ def test_u2_a_name_is_taken_over_the_whole_installation_and_free_ones_are_propos
             make_space(admin, "品牌ａ")
         proposals = refused.value.extra["proposals"]
         assert proposals == ["测试企业 品牌ａ", "品牌ａ (测试企业)", "品牌ａ 2"]
-        assert not Space.objects.exists() and queries.space_usage().used == 0
+        assert not Space.objects.exists() and capacity(admin).spaces.used == 0
         assert make_space(admin, proposals[0]).name == proposals[0]
 
 
@@ -123,7 +124,7 @@ def test_u1_limits_are_policy_and_a_place_given_back_can_be_taken_again(admin):
     assert kept.value.code == "space_in_use"
     partners.remove_partner(admin, partner=Partner.objects.get())
     spaces.delete_space(admin, space=space)
-    assert queries.space_usage().used == 0
+    assert capacity(admin).spaces.used == 0
     make_space(admin)
 
 

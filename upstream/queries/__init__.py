@@ -6,10 +6,8 @@ from upstream.queries.lists import (
     PEOPLE_FILTERS,
     SPACE_FILTERS,
     Usage,
-    fullest_partner,
     linked,
     members,
-    partner_usages,
     partners,
     people,
     people_usage,
@@ -17,7 +15,6 @@ from upstream.queries.lists import (
     present_members,
     rules,
     series,
-    space_usage,
     spaces,
 )
 from upstream.queries.worlds import as_viewer, world
@@ -29,10 +26,8 @@ __all__ = [
     "SPACE_FILTERS",
     "Usage",
     "as_viewer",
-    "fullest_partner",
     "linked",
     "members",
-    "partner_usages",
     "partners",
     "people",
     "people_usage",
@@ -40,7 +35,6 @@ __all__ = [
     "present_members",
     "rules",
     "series",
-    "space_usage",
     "spaces",
     "world",
 ]

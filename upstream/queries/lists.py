@@ -1,7 +1,7 @@
 """Lists of spaces, partners and people with their filters, and how full everything is."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,6 @@ from upstream.models import (
     RuleEnd,
     Series,
     Space,
-    SpaceAccount,
     SpaceMember,
     Subgroup,
     SubgroupMember,
@@ -172,25 +171,9 @@ class Usage:
         return "is-red" if self.used >= self.limit else "is-yellow" if self.share >= 0.9 else "is-green"
 
 
-def space_usage() -> Usage:
-    """Spaces of the enterprise."""
-    return Usage(SpaceAccount.objects.values_list("spaces", flat=True).first() or 0, policy().spaces)
-
-
-def partner_usages(spaces: Iterable[Space]) -> list[Usage]:
-    """Partners in each of these spaces."""
-    limit = policy().space_partners
-    return [Usage(space.partner_count, limit) for space in spaces]
-
-
 def people_usage(partner: Partner) -> Usage:
     """People of a partner."""
     return Usage(partner.contact_count, policy().partner_people)
-
-
-def fullest_partner(space: Space) -> Partner | None:
-    """The partner of the space with the most people: the one that reaches the limit first."""
-    return Partner.objects.filter(space=space).order_by("-contact_count", "id").first()
 
 
 def series(actor: Actor) -> QuerySet[Series]:
