@@ -25,6 +25,7 @@ from contacts.models import Contact, GroupChat, Tag
 from contacts.rules import Activity, Grade, Relation, Status
 from contacts.services.bulk import ACTIONS
 from enterprises.models import Department, Member
+from upstream.models import Space
 
 MOST_PEOPLE = 200
 ICONS = {
@@ -133,6 +134,9 @@ class ContactList(Page):
         if many("group"):
             groups = GroupChat.objects.visible_to(self.actor).filter(pk__in=many("group"))
             shown["group"] = choice("group", groups.values_list("pk", "name"))
+        if many("space"):
+            known = Space.objects.visible_to(self.actor).filter(pk__in=many("space"))
+            shown["space"] = choice("space", known.values_list("pk", "name"))
         return shown
 
     def _people(self, named: list[str]) -> list[tuple[Any, str]]:

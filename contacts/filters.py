@@ -13,7 +13,9 @@ from uuid import UUID
 
 import django_filters
 from django import forms
+from django.db.models import BooleanField as BooleanColumn
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.expressions import RawSQL
 from django.http import QueryDict
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext_lazy as _
@@ -21,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from common import clock, paging
 from common.errors import Invalid
 from common.ids import parse_uuid
-from contacts import search, sight
+from contacts import search, sight, spaces
 from contacts.models import CleanUpItem, Contact, Follow, FollowTag, Grant, GroupMember
 from contacts.querysets import members_of_departments
 from contacts.rules import Activity, Grade, Relation, Status
@@ -166,6 +168,7 @@ class ContactFilterSet(django_filters.FilterSet):
     )
     came_by = _ask(TextField, "by_came_by", _("How the owner came to know the contact; “none” when that is not known."))
     relation = _ask(ListField, "by_relation", _("Friend of a member, or only in groups."), choices=Relation)
+    space = _ask(ListField, "by_space", _("Ids of spaces in which the contact is a person of a partner."))
     group = _ask(ListField, "by_group", _("Ids of group chats the contact is in."))
 
     def __init__(self, data: Any, actor: Actor, queryset: QuerySet | None = None) -> None:
@@ -251,6 +254,12 @@ class ContactFilterSet(django_filters.FilterSet):
     def by_group(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
         inside = GroupMember.objects.filter(contact_id=OuterRef("pk"), group_id__in=value, left_at=None)
         return queryset.filter(Exists(inside))
+
+    def by_space(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
+        seats = spaces.seats(self.actor)
+        if seats is None:
+            return queryset.filter(RawSQL("false", (), BooleanColumn()))  # as SQL: it stands in statements of ours
+        return queryset.filter(pk__in=seats.filter(space_id__in=value).values("contact_id"))
 
     def since(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         column = name.removesuffix("_after") + "_at"

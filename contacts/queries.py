@@ -20,6 +20,7 @@ from common.errors import Invalid
 from common.ids import parse_uuid
 from common.sql import dicts, row, rows
 from common.tenancy import current_enterprise_id
+from contacts import spaces
 from contacts.models import Contact, Follow, Grant, GroupChat, GroupMember, Interaction
 from contacts.rules import MASKED_PHONE, Kind, Side
 from enterprises.actors import Actor
@@ -47,7 +48,8 @@ _MASKED = f"ARRAY(SELECT {MASKED_PHONE.format('phone')} FROM unnest(c.phones) AS
 
 
 # PostgreSQL writes the JSON: a page of contacts with all that belongs to them costs one statement and no loop.
-def _document(phones: bool, more: str = "", now: str = "%s") -> str:
+# Its parameters: the present, and those of `seats`.
+def _document(phones: bool, seats: str, more: str = "") -> str:
     numbers = "c.phones" if phones else _MASKED
     return f"""json_build_object(
     'id', c.id, 'external_userid', c.external_userid, 'unionid', c.unionid, 'name', c.name, 'remark', c.remark,
@@ -70,7 +72,7 @@ def _document(phones: bool, more: str = "", now: str = "%s") -> str:
         FROM contacts_grant held
         JOIN enterprises_member m ON m.enterprise_id = held.enterprise_id AND m.id = held.member_id
         WHERE held.enterprise_id = c.enterprise_id AND held.contact_id = c.id
-          AND held.member_id IS DISTINCT FROM c.owner_id AND (held.expires_at IS NULL OR held.expires_at > {now})
+          AND held.member_id IS DISTINCT FROM c.owner_id AND (held.expires_at IS NULL OR held.expires_at > %s)
     ), '[]'::json),
     'grade', c.grade, 'grade_source', c.grade_source, 'spend_365d', c.spend_365d::text, 'activity', c.activity,
     'inactive', c.inactive, 'last_contact_at', {_time("c.last_contact_at")},
@@ -85,7 +87,10 @@ def _document(phones: bool, more: str = "", now: str = "%s") -> str:
             SELECT ft.tag_id FROM contacts_followtag ft
             WHERE ft.enterprise_id = c.enterprise_id AND ft.contact_id = c.id)
     ), '[]'::json),
-    'spaces', '[]'::json{more}
+    'spaces', COALESCE((
+        SELECT json_agg(json_build_object('id', seat.space_id, 'name', seat.name) ORDER BY seat.name, seat.space_id)
+        FROM ({seats}) AS seat (contact_id, space_id, name) WHERE seat.contact_id = c.id
+    ), '[]'::json){more}
 )::text"""  # noqa: S608 - nothing of it comes from outside
 
 
@@ -93,19 +98,19 @@ _OWNERS = "LEFT JOIN enterprises_member o ON o.enterprise_id = c.enterprise_id A
 
 
 @cache
-def _one(phones: bool) -> str:
+def _one(phones: bool, seats: str) -> str:
     more = f", 'description', c.description, 'lost_at', {_time('c.lost_at')}"
     return f"""
-        SELECT {_document(phones, more, now="%(now)s")}
+        SELECT {_document(phones, seats, more)}
         FROM contacts_contact c {_OWNERS}
-        WHERE c.enterprise_id = %(enterprise)s AND c.id = %(id)s
+        WHERE c.enterprise_id = %s AND c.id = %s
         """  # noqa: S608 - nothing of it comes from outside
 
 
 @cache
-def _page(phones: bool) -> str:
+def _page(phones: bool, seats: str) -> str:
     return f"""
-        SELECT page.id, page.key, {_document(phones)}
+        SELECT page.id, page.key, {_document(phones, seats)}
         FROM ({{source}}) AS page (id, key)
         JOIN contacts_contact c ON c.enterprise_id = %s AND c.id = page.id {_OWNERS}
         ORDER BY page.key {{direction}}, page.id {{direction}}
@@ -114,10 +119,18 @@ def _page(phones: bool) -> str:
 
 def document(actor: Actor, contact: Contact) -> orjson.Fragment:
     """The contact as API.md shows it, ready JSON, with what lists do not carry. Phones as the actor may see them."""
-    statement = _one(actor.may("contacts.phones"))
-    found = row(statement, {"enterprise": current_enterprise_id(), "id": contact.pk, "now": clock.now()})
+    seats, params = _seats(actor)
+    statement = _one(actor.may("contacts.phones"), seats)
+    found = row(statement, (clock.now(), *params, current_enterprise_id(), contact.pk))
     assert found is not None
     return orjson.Fragment(found[0])
+
+
+def _seats(actor: Actor) -> tuple[str, tuple[Any, ...]]:
+    found = spaces.seats(actor)
+    if found is None:
+        return "SELECT NULL::uuid, NULL::uuid, NULL::text LIMIT 0", ()
+    return found.order_by().values_list("contact_id", "space_id", "space_name").query.sql_with_params()
 
 
 @cache
@@ -127,13 +140,15 @@ def _read(column: str) -> Callable[..., Any]:
 
 def documents(actor: Actor, asked: paging.Keyset) -> tuple[paging.Page, list[orjson.Fragment]]:
     """A page of contacts and their documents as API.md shows them, in one statement."""
-    made, statement = _read(asked.column), _page(actor.may("contacts.phones"))
+    seats, known = _seats(actor)
+    made, statement = _read(asked.column), _page(actor.may("contacts.phones"), seats)
     direction = "DESC" if asked.descending else "ASC"
 
     def reader(queryset: QuerySet) -> list[Any]:
         source, params = queryset.values_list("id", asked.column).query.sql_with_params()
         found = rows(
-            statement.format(source=source, direction=direction), (clock.now(), *params, current_enterprise_id())
+            statement.format(source=source, direction=direction),
+            (clock.now(), *known, *params, current_enterprise_id()),
         )
         return [made(*one) for one in found]
 

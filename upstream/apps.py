@@ -5,12 +5,15 @@ class UpstreamConfig(AppConfig):
     name = "upstream"
 
     def ready(self) -> None:
+        from contacts import spaces
         from contacts.services import groups, merges
         from contacts.services.bulk.removal import BELONGINGS
         from enterprises import audit
         from upstream.models import Bridge, Invitation, Message, Partner, PartnerContact, Space, SpaceChat
         from upstream.queries.chats import refuse_partner
+        from upstream.queries.lists import customer_seats
 
+        spaces.register(customer_seats)
         audit.guard("space", lambda actor: Space.objects.visible_to(actor))
         audit.guard("partner", lambda actor: Partner.objects.visible_to(actor))
         seen = lambda actor: Bridge.objects.filter(partner__in=Partner.objects.visible_to(actor).values("id"))  # noqa: E731

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, F, Prefetch, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
@@ -149,6 +149,14 @@ def linked(actor: Actor, found: list[PartnerContact]) -> None:
     for one in found:
         elsewhere = [seat for seat in seats[one.person_id] if seat.pk != one.pk]
         one.also = Also(elsewhere, visible.get(links.get(one.person_id)))  # type: ignore[attr-defined,arg-type]
+
+
+def customer_seats(actor: Actor) -> QuerySet[PartnerContact] | None:
+    """The seats of people who are customers as well, with `contact_id` and `space_name`: for `contacts.spaces` (U5)."""
+    if not actor.may("spaces.view"):
+        return None
+    found = PartnerContact.objects.visible_to(actor).filter(person__customer_links__isnull=False)
+    return found.annotate(contact_id=F("person__customer_links__contact_id"), space_name=F("space__name"))
 
 
 # --- Usage ------------------------------------------------------------------------------------------------
