@@ -2,7 +2,8 @@
 
 Under row-level security PostgreSQL does not use an inverted index, because `@@` is not leakproof (DESIGN.md 4). So the
 index is read by one function of the database's owner, `contacts_found`, which takes the enterprise from the same
-setting as the wall and returns ids. Who may see what is asked outside of it, as everywhere.
+setting as the wall and returns ids. Who may see what is asked outside of it, as everywhere. Another,
+`contacts_expected`, tells from the statistics how many words will find.
 """
 
 from typing import Any
@@ -21,11 +22,19 @@ from enterprises.actors import Actor
 
 # So many hits are looked up by their ids. With more, a page is full sooner by walking down the list, looking at each.
 FEW = 2_000
+SURELY = 5 * FEW  # so many expected of one word are not collected to see whether they are few
 SAMPLE = 2_000
 POOL = 200  # so many of them are ranked
 
 _FOUND = """SELECT contacts_found(%s::tsquery, %s)
     UNION SELECT id FROM contacts_contact WHERE enterprise_id = %s AND external_userid = %s"""
+# The first column says that they are many; then none are collected.
+_FEW = """SELECT expected.many, found.id
+    FROM (SELECT %s AND contacts_expected(%s::tsquery) > %s AS many) AS expected
+    LEFT JOIN LATERAL (
+        SELECT contacts_found(%s::tsquery, CASE WHEN expected.many THEN 0 ELSE %s END)
+        UNION SELECT id FROM contacts_contact WHERE enterprise_id = %s AND external_userid = %s
+    ) AS found (id) ON true"""
 _CARRIES = """COALESCE((SELECT entry.terms @@ %s::tsquery FROM contacts_searchentry AS entry
     WHERE entry.enterprise_id = contacts_contact.enterprise_id AND entry.contact_id = contacts_contact.id), false)"""
 
@@ -104,8 +113,10 @@ def _asked(text: str, actor: Actor) -> str | None:
 
 def _few(asked: str, text: str) -> list[UUID] | None:
     """The ids that are found, of all who see them or not; None when they are many."""
-    ids = [pk for (pk,) in rows(_FOUND, _params(asked, text, FEW + 1))]
-    return ids if len(ids) <= FEW else None
+    # Of several words that must all be found the statistics know nothing: they are looked up.
+    answer = rows(_FEW, ("&" not in asked, asked, SURELY, *_params(asked, text, FEW + 1)))
+    ids = [pk for many, pk in answer if pk is not None]
+    return None if answer[0][0] or len(ids) > FEW else ids
 
 
 def _params(asked: str, text: str, most: int | None) -> tuple[Any, ...]:

@@ -275,3 +275,42 @@ def test_x2_the_function_is_for_the_program_alone_and_says_ids(both):
 def test_x2_the_most_is_the_most(people):
     asked = question("w", people.enterprise.pk)
     assert [len(rows("SELECT contacts_found(%s::tsquery, %s)", [asked, most])) for most in (0, 1, 2, 9)] == [0, 1, 2, 3]
+
+
+# --- How many are expected (X2) -------------------------------------------------------------------------------
+
+
+def test_c11_what_surely_many_have_is_not_collected_first(inside, monkeypatch):
+    for number in range(12):
+        factories.contact(inside, name=f"王{number}")
+    monkeypatch.setattr(search, "FEW", 4)
+    for surely in (10_000, -1):
+        monkeypatch.setattr(search, "SURELY", surely)
+        asked = ContactFilter.from_params({"search": "w"}, inside)
+        assert len(asked.listed()) == 12 and "@@" in str(asked.listed().query)
+        assert suggested(inside, "w") == [f"王{number}" for number in range(11, 3, -1)]
+    # Words that must all be found are looked up, whatever is expected of them.
+    assert found(inside, "王 11") == ["王11"]
+
+
+def test_x2_what_is_expected_needs_a_scope_and_says_only_a_number(both):
+    mine, _theirs = both
+    ask = "SELECT contacts_expected(%s::tsquery)"
+    with pytest.raises(DatabaseError), transaction.atomic():
+        rows(ask, [question("wxm", mine.pk)])
+    with tenant(mine.pk):
+        for text in ("wxm", "') ; DROP TABLE contacts_contact; --", "$$ x $$", "%", "{0}", "\\'"):
+            asked = question(text, mine.pk)
+            assert asked == "" or rows(ask, [asked])[0][0] >= 0
+        for words in ("'a''b'", "'); SELECT 1 --'", "'%s'", "'x':*A"):
+            assert rows(ask, [words])[0][0] >= 0
+        assert Contact.objects.count() == 1
+
+
+def test_x2_a_shadow_does_not_fool_the_expectation(both):
+    mine, _theirs = both
+    with tenant(mine.pk):
+        execute("CREATE TEMP TABLE contacts_searchentry AS SELECT 'x'::tsvector AS terms FROM generate_series(1, 999)")
+        execute("ANALYZE contacts_searchentry")
+        execute("SET LOCAL search_path = pg_temp, public")
+        assert rows("SELECT contacts_expected('x'::tsquery)")[0][0] < 100
