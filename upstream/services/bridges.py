@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from common import clock, throttle
@@ -187,15 +188,15 @@ def follow(enterprise: Enterprise) -> dict[str, int]:
 
 def _hear_downstream(actor: Actor) -> int:
     heard = 0
-    unheard = Bridge.objects.exclude(peer=None).exclude(heard=Bridge.HEARD_END).select_related("peer", "partner")
+    left = Q(heard=Bridge.HEARD_JOIN, ended_by=EndedBy.DOWNSTREAM)
+    unheard = Bridge.objects.exclude(peer=None).filter(Q(heard="") | left).select_related("peer", "partner")
     for bridge in unheard.order_by("joined_at", "id"):
         about = {"enterprise": _name(bridge), "partner": bridge.partner.name, "id": str(bridge.partner_id)}
         if Bridge.objects.filter(pk=bridge.pk, heard="").update(heard=Bridge.HEARD_JOIN):
             audit.record(actor, "bridge.joined", bridge, after={"enterprise": _name(bridge)})
             _notify(bridge.created_by_id, kind="upstream.bridge_joined", key=bridge.pk, data=about)
             heard += 1
-        left = Bridge.objects.filter(pk=bridge.pk, heard=Bridge.HEARD_JOIN, ended_by=EndedBy.DOWNSTREAM)
-        if left.update(heard=Bridge.HEARD_END):
+        if Bridge.objects.filter(left, pk=bridge.pk).update(heard=Bridge.HEARD_END):
             audit.record(actor, "bridge.left", bridge, before={"enterprise": _name(bridge)})
             _notify(bridge.created_by_id, kind="upstream.bridge_left", key=bridge.pk, data=about)
             heard += 1
