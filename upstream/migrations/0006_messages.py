@@ -197,11 +197,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="messagedelivery",
-            index=models.Index(
-                condition=models.Q(("state", "queued")),
-                fields=["enterprise_id", "message", "id"],
-                name="message_delivery_queued",
-            ),
+            index=models.Index(fields=["enterprise_id", "message", "state", "person"], name="message_delivery_state"),
         ),
         migrations.AddConstraint(
             model_name="messagedelivery",

@@ -113,9 +113,6 @@ class MessageDelivery(TenantModel):
         )
         indexes = (
             models.Index(fields=("enterprise_id", "person", "id"), name="message_delivery_person"),
-            models.Index(
-                fields=("enterprise_id", "message", "id"),
-                name="message_delivery_queued",
-                condition=models.Q(state="queued"),
-            ),
+            # What is queued next, and the list of one state.
+            models.Index(fields=("enterprise_id", "message", "state", "person"), name="message_delivery_state"),
         )

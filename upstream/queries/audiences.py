@@ -83,24 +83,22 @@ def preview(actor: Actor, audience: Audience) -> Preview:
     found = row(
         typed(f"""
         WITH {sets},
-        seats AS (
-            SELECT c.person_id, CASE WHEN c.person_id IN (SELECT person_id FROM barred) THEN 'excluded'
-                                     WHEN NOT r.seen THEN 'unseen' ELSE 'gets' END AS fate
+        meant AS (
+            SELECT c.person_id, c.person_id IN (SELECT person_id FROM barred) AS barred, r.seen, count(*) AS places
             FROM reached r
             JOIN upstream_partnercontact c ON c.enterprise_id = %(enterprise)s AND c.partner_id = r.id
-            WHERE {MEANT}
+            WHERE {MEANT} GROUP BY c.person_id, barred, r.seen
         ),
-        fates AS (SELECT fate, person_id, count(*) AS places FROM seats GROUP BY fate, person_id),
         links AS MATERIALIZED (
             SELECT DISTINCT w.person_id FROM upstream_workbenchlink w
             WHERE w.enterprise_id = %(enterprise)s AND w.revoked_at IS NULL AND w.expires_at > %(now)s
         )
-        SELECT count(*) FILTER (WHERE fate = 'gets'),
-               count(*) FILTER (WHERE fate = 'gets' AND person_id NOT IN (SELECT person_id FROM links)),
-               coalesce(sum(places) FILTER (WHERE fate = 'excluded'), 0),
-               coalesce(sum(places) FILTER (WHERE fate = 'unseen'), 0),
-               coalesce(sum(places - 1) FILTER (WHERE fate = 'gets'), 0)
-        FROM fates
+        SELECT count(*) FILTER (WHERE gets),
+               count(*) FILTER (WHERE gets AND person_id NOT IN (SELECT person_id FROM links)),
+               coalesce(sum(places) FILTER (WHERE barred), 0),
+               coalesce(sum(places) FILTER (WHERE NOT barred AND NOT seen), 0),
+               coalesce(sum(places - 1) FILTER (WHERE gets), 0)
+        FROM (SELECT *, seen AND NOT barred AS gets FROM meant) AS meant
         """),  # noqa: S608 - our own text
         {**params, "now": clock.now()},
     )

@@ -65,7 +65,7 @@ def _carry(context: JobContext, pk: UUID) -> bool:
     """The next batch of queued ones gets it. False when there is nobody left, and the message is sent."""
     with context.step():
         message = _held(context, pk)
-        queued = MessageDelivery.objects.filter(message=pk, state=State.QUEUED).order_by("id")
+        queued = MessageDelivery.objects.filter(message=pk, state=State.QUEUED).order_by("person_id")
         parcels = [Parcel(*values) for values in queued.values_list("id", "person_id", "seat_id")[:STEP]]
         if not parcels:
             _finish(message)
