@@ -19,6 +19,7 @@ from scrm.demo.customers import (
     open_hours,
     purchase_rows,
 )
+from scrm.demo.messages import write_messages
 from scrm.demo.spaces import open_spaces
 from scrm.demo.stage import Person, Stage
 
@@ -66,6 +67,7 @@ def play(now: datetime, password: str, say: Callable[[str], None]) -> Stage:
         stage.load(moment, "purchases", f"订单_{day}.csv", PURCHASE_COLUMNS, orders)
         stage.load(moment, "interactions", f"会话记录_{day}.csv", INTERACTION_COLUMNS, talks)
     open_spaces(stage, random, now)
+    write_messages(stage, now)
     stage.nightly(now, "contacts.grade", "contacts.tag_inactive", "quota.verify", "quota.forecast")
     return stage
 
