@@ -199,7 +199,7 @@ class MessagePage(MessagesPage):
 def steps(message: Message) -> list[tuple[Any, int, int]]:
     """How far the people came: label, how many, of how many."""
     found = [
-        (_("Queued"), message.people, message.people),
+        (_("Recipients"), message.people, message.people),
         (_("Delivered"), message.delivered, message.people),
         (_("Opened"), message.opened, message.delivered),
     ]

@@ -114,6 +114,7 @@ class SpacePage(SpacesPage):
             "bars": bars(self.actor, space),
             "may_manage": self.actor.may("spaces.manage"),
             "may_edit": self.actor.may("spaces.edit"),
+            "may_message": self.actor.may("spaces.message"),
         }
         return self.render(context)
 

@@ -10,7 +10,7 @@ from upstream.models import Message, MessageDelivery, PartnerContact, Series, Sp
 from upstream.services import messages, workbench
 from upstream.services.messages import JOB
 
-READERS = 24
+READERS = 45
 
 
 def write_messages(stage: Stage, now: datetime) -> None:
