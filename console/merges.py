@@ -27,6 +27,12 @@ TABLES = {
     "contacts_follow": _("Friends"),
     "contacts_followup": _("Follow-ups"),
     "contacts_followupfile": _("Files"),
+    "contacts_grant": _("Collaborators"),
+    "collaboration_invitation": _("Invitations to collaborate"),
+    "collaboration_transferitem": _("Hand-overs"),
+    "collaboration_duplicate": _("Entries of the duplicate radar"),
+    "upstream_customerlink": _("People of partners"),
+    "upstream_invitee": _("Invitations into spaces"),
 }
 FIELDS = {
     "remark": _("Remark"),

@@ -19,8 +19,8 @@ class InvitationQuerySet(TenantQuerySet):
     """Adds which invitations can still be answered, and by whom."""
 
     def open(self) -> Self:
-        """Those that have not lapsed: time decides."""
-        return self.filter(lapses_at__gt=clock.now())
+        """Those that have not lapsed: time decides. What a merge left behind waits for its undo."""
+        return self.filter(lapses_at__gt=clock.now(), contact__merged_into=None)
 
     def to(self, actor: "Actor") -> Self:
         """The actor's own, to be answered."""

@@ -35,6 +35,14 @@ class Terms:
 UNBOUND = Terms(highest=Level.EDITOR, most=1_000_000, asks=False)
 
 
+def higher(one: tuple[Level, datetime | None], other: tuple[Level, datetime | None]) -> bool:
+    """Does the first (level, term) give more than the other? The level decides; of two alike the longer term."""
+    (level, until), (other_level, other_until) = one, other
+    if level != other_level:
+        return GRANTED.index(level) > GRANTED.index(other_level)
+    return other_until is not None and (until is None or until > other_until)
+
+
 def in_force(expires_at: datetime | None, now: datetime) -> bool:
     """Does a grant count at `now`? At the very moment of its expiry it no longer does."""
     return expires_at is None or expires_at > now

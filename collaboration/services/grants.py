@@ -78,6 +78,7 @@ def accept(actor: Actor, *, invitation: Invitation) -> Grant:
     invitation = _mine(actor, invitation)
     _expiry(invitation.expires_at)
     invitation.delete()
+    Grant.objects.filter(contact=contact, member=member).delete()  # a merge may have brought one along
     return _join(
         actor,
         contact=contact,

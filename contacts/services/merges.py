@@ -6,11 +6,13 @@ takes no place, and whoever arrives under its external user id is the other one.
 down, so that taking it back moves exactly those.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db.models import Count, QuerySet
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
@@ -44,6 +46,15 @@ class Belonging:
     twin: str = ""
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """What SQL does not say, by table: the rows that go over, no others of it; and rows of the one that stays that
+    get better values (id → column → value)."""
+
+    going: dict[str, Sequence[UUID]] = field(default_factory=dict)
+    better: dict[str, dict[UUID, dict[str, Any]]] = field(default_factory=dict)
+
+
 # Rooms above append theirs.
 BELONGINGS = [
     Belonging("contacts_interaction", "twin.key = belonging.key"),
@@ -53,6 +64,9 @@ BELONGINGS = [
     Belonging("contacts_followup"),
     Belonging("contacts_followupfile"),
 ]
+
+# Asked with the actor, the contact that stays and the one that goes, behind their locks.
+CHOOSERS: list[Callable[[Actor, Contact, Contact], Chosen]] = []
 
 # The fields of the one that stays which the other one may fill or widen.
 _TIMES = ("added_at", "last_customer_at", "last_contact_at", "archived_at", "lost_at", "waiting_since")
@@ -90,14 +104,16 @@ def preview(actor: Actor, *, contact: Contact, gone: Contact) -> Preview:
     _require(actor, contact, gone)
     moves: dict[str, int] = {}
     stays: dict[str, int] = {}
+    chosen = _chosen(actor, contact, gone)
     for belonging in BELONGINGS:
         counted = row(
             f"""
-            SELECT count(*) FILTER (WHERE NOT {_twin(belonging)}), count(*) FILTER (WHERE {_twin(belonging)})
+            SELECT count(*) FILTER (WHERE {_goes(belonging, chosen)}),
+                   count(*) FILTER (WHERE NOT {_goes(belonging, chosen)})
             FROM {belonging.table} AS belonging
             WHERE belonging.enterprise_id = %(enterprise)s AND belonging.contact_id = %(gone)s
             """,  # noqa: S608 - names of ours
-            _params(contact, gone),
+            {**_params(contact, gone), "going": list(chosen.going.get(belonging.table, ()))},
         )
         assert counted is not None
         moves[belonging.table], stays[belonging.table] = counted
@@ -128,8 +144,11 @@ def merge(actor: Actor, *, contact: Contact, gone: Contact) -> ContactMerge:
     wanted = _united(contact, gone)
     made.before = {"contact": _plain(contact, wanted), "gone": _plain(gone, _GONE)}
     made.save(force_insert=True)
-    _carry_over(made, contact, gone)
-    served = _served(contact) + _served(gone)
+    chosen = _chosen(actor, contact, gone)
+    _improve(made, chosen)
+    _carry_over(made, chosen, contact, gone)
+    served, owner = _served(contact) + _served(gone), contact.owner_id
+    stays_served = _served(contact)
     for name, value in wanted.items():
         setattr(contact, name, value)
     contact.version += 1
@@ -140,10 +159,12 @@ def merge(actor: Actor, *, contact: Contact, gone: Contact) -> ContactMerge:
     regrade([contact.pk], now)
     contact.refresh_from_db()
     index([contact.pk])
-    made.after = {"contact": _plain(contact, wanted)}
-    made.save(update_fields=["after"])
+    made.after |= {"contact": _plain(contact, wanted)}
+    made.save(update_fields=["before", "after"])
     note(contact, Kind.MERGED, at=now, member=actor.member, data={"name": str(gone)})
     audit.record(actor, "contact.merged", contact, after={"gone": gone.external_userid, "merge": str(made.pk)})
+    if stays_served:
+        _move_place(owner, contact.owner_id)
     if served == 2:
         quota.release(actor, places=[place(gone)], reason=quota.Reason.MERGED)
     elif made.before["gone"]["status"] == Status.ACTIVE:
@@ -171,9 +192,10 @@ def undo(actor: Actor, *, merge: ContactMerge) -> Contact:
     if now >= merge.undo_until:
         raise Conflict(_("The time to undo this merge is over."), code="undo_expired", undo_until=merge.undo_until)
     _bring_back(merge, contact, gone)
+    _take_back(merge)
     was, left = merge.before["contact"], merge.after["contact"]
     is_now = _plain(contact, was)
-    status = contact.status
+    status, owner = contact.status, contact.owner_id
     for name, value in was.items():
         if is_now[name] == left.get(name):
             setattr(contact, name, _value(name, value))
@@ -189,6 +211,8 @@ def undo(actor: Actor, *, merge: ContactMerge) -> Contact:
     for one in (contact, gone):
         note(one, Kind.UNMERGED, at=now, member=actor.member, data={"name": merge.gone_label})
     audit.record(actor, "contact.unmerged", contact, after={"gone": gone.external_userid, "merge": str(merge.pk)})
+    if status == Status.ACTIVE:
+        _move_place(owner, contact.owner_id)
     gave_up = status == Status.ACTIVE and contact.status != Status.ACTIVE
     if gave_up:
         quota.release(actor, places=[place(contact)], reason=quota.Reason.UNDONE)
@@ -271,14 +295,74 @@ def _params(contact: Contact, gone: Contact) -> dict[str, Any]:
     return {"enterprise": current_enterprise_id(), "contact": contact.pk, "gone": gone.pk}
 
 
-def _twin(belonging: Belonging) -> str:
+def _chosen(actor: Actor, contact: Contact, gone: Contact) -> Chosen:
+    """What all choosers say."""
+    found = Chosen()
+    for choose in CHOOSERS:
+        one = choose(actor, contact, gone)
+        found.going.update(one.going)
+        found.better.update(one.better)
+    return found
+
+
+def _goes(belonging: Belonging, chosen: Chosen) -> str:
+    """SQL: does this row go over?"""
+    if belonging.table in chosen.going:
+        return "belonging.id = ANY (%(going)s::uuid[])"
     if not belonging.twin:
-        return "false"
-    return f"""EXISTS (SELECT FROM {belonging.table} AS twin WHERE twin.enterprise_id = belonging.enterprise_id
-        AND twin.contact_id = %(contact)s AND {belonging.twin})"""
+        return "true"
+    return f"""NOT EXISTS (SELECT FROM {belonging.table} AS twin WHERE twin.enterprise_id = belonging.enterprise_id
+        AND twin.contact_id = %(contact)s AND ({belonging.twin}))"""
 
 
-def _carry_over(made: ContactMerge, contact: Contact, gone: Contact) -> None:
+def _move_place(before: UUID | None, after: UUID | None) -> None:
+    """A served contact has another owner: its place goes along, from team to team; it is a fact by now (Q12)."""
+    if before != after:
+        quota.move(lambda: {before: -1, after: 1})
+
+
+def _improve(made: ContactMerge, chosen: Chosen) -> None:
+    """Rows of the one that stays get the better values; what was there and what came is kept for the undo."""
+    for table, better in chosen.better.items():
+        for pk, values in better.items():
+            changed = row(
+                f"""
+                UPDATE {table} AS belonging SET {", ".join(f"{name} = %({name})s" for name in values)}
+                FROM {table} AS former
+                WHERE belonging.enterprise_id = %(enterprise)s AND belonging.id = %(id)s
+                  AND former.enterprise_id = belonging.enterprise_id AND former.id = belonging.id
+                RETURNING to_jsonb(former), to_jsonb(belonging)
+                """,  # noqa: S608 - names of ours
+                {**values, "enterprise": current_enterprise_id(), "id": pk},
+            )
+            assert changed is not None
+            for kept, whole in zip((made.before, made.after), map(orjson.loads, changed), strict=True):
+                kept.setdefault(table, {})[str(pk)] = {name: whole[name] for name in values}
+
+
+def _take_back(merge: ContactMerge) -> None:
+    """Rows that got better values have their own again, unless somebody changed or deleted them since."""
+    for belonging in BELONGINGS:
+        for pk, values in merge.before.get(belonging.table, {}).items():
+            names = ", ".join(values)
+            execute(
+                f"""
+                UPDATE {belonging.table} AS belonging SET ({names}) = ROW (was.*)
+                FROM (SELECT {names} FROM jsonb_populate_record(NULL::{belonging.table}, %(was)s)) AS was,
+                     (SELECT {names} FROM jsonb_populate_record(NULL::{belonging.table}, %(came)s)) AS came
+                WHERE belonging.enterprise_id = %(enterprise)s AND belonging.id = %(id)s
+                  AND ROW ({", ".join(f"belonging.{name}" for name in values)}) IS NOT DISTINCT FROM ROW (came.*)
+                """,  # noqa: S608 - names of ours
+                {
+                    "enterprise": current_enterprise_id(),
+                    "id": pk,
+                    "was": orjson.dumps(values).decode(),
+                    "came": orjson.dumps(merge.after[belonging.table][pk]).decode(),
+                },
+            )
+
+
+def _carry_over(made: ContactMerge, chosen: Chosen, contact: Contact, gone: Contact) -> None:
     params = {**_params(contact, gone), "merge": made.pk}
     # Taggings of a relation that both have are copied; they belong to a follow, which stays behind.
     execute(
@@ -304,12 +388,12 @@ def _carry_over(made: ContactMerge, contact: Contact, gone: Contact) -> None:
             WITH moved AS (
                 UPDATE {belonging.table} AS belonging SET contact_id = %(contact)s
                 WHERE belonging.enterprise_id = %(enterprise)s AND belonging.contact_id = %(gone)s
-                  AND NOT {_twin(belonging)}
+                  AND {_goes(belonging, chosen)}
                 RETURNING belonging.id)
             INSERT INTO contacts_mergeitem (id, enterprise_id, merge_id, contact_id, kind, row_id)
             SELECT uuid7(), %(enterprise)s, %(merge)s, %(contact)s, %(kind)s, id FROM moved
             """,  # noqa: S608 - names of ours
-            {**params, "kind": belonging.table},
+            {**params, "going": list(chosen.going.get(belonging.table, ())), "kind": belonging.table},
         )
     # Taggings follow their relation; who was merged into the one that goes now is found at the other, too.
     execute(_TAGGINGS, params)

@@ -122,6 +122,7 @@ def settle(actor: Actor, *, items: Sequence[UUID]) -> list[UUID]:
         UPDATE collaboration_transferitem AS item
         SET state = 'failed', settled_at = %(now)s, reason = judged.reason
         FROM (SELECT item.id, CASE
+                  WHEN contact.merged_into_id IS NOT NULL THEN 'not_found'
                   WHEN NOT EXISTS (SELECT FROM enterprises_member AS taker WHERE taker.enterprise_id = %(enterprise)s
                       AND taker.id = item.taker_id AND taker.status = 'active') THEN 'taker_gone'
                   WHEN NOT ({FRIEND}) AND transfer.kind = 'on_job' AND contact.owner_id IS DISTINCT FROM item.member_id
