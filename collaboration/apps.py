@@ -8,7 +8,7 @@ class CollaborationConfig(AppConfig):
         from collaboration.models import Transfer  # models exist only now
         from collaboration.services import grants, merging
         from collaboration.services.transfers import saved
-        from contacts.services import merges
+        from contacts.services import merge_rows as merges
         from contacts.services.bulk.removal import BELONGINGS
         from enterprises import audit
         from enterprises.signals import member_resigned

@@ -127,7 +127,59 @@ OPTIONS: dict[str, type[Options]] = {
 # --- Pages ----------------------------------------------------------------------------------------------------
 
 
-class Bulk(Page):
+class SelectionPage(Page):
+    """The base of pages about a selection that stands in their address."""
+
+    @property
+    def filter(self) -> str | None:
+        """The list's filter, when everybody who matches it is meant."""
+        return self.request.GET.get("filter")
+
+    @property
+    def packed(self) -> str:
+        """The ids, when some were selected."""
+        return self.request.GET.get("ids", "")
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The selection, as the service takes it."""
+        return {"ids": unpack(self.packed)} if self.filter is None else {"filter": filter_of(self.filter)}
+
+    @property
+    def selection_query(self) -> dict[str, str]:
+        """The selection, as it stands in the address."""
+        return {"ids": self.packed} if self.filter is None else {"filter": self.filter}
+
+    def from_bar(self) -> HttpResponseBase:
+        """From the bulk bar: to the page of this selection."""
+        given = self.request.POST
+        query = {"filter": given.get("filter", "")} if given.get("all") else {"ids": pack(given.getlist("ids"))}
+        if given.get("count"):
+            query["seen"] = given["count"]
+        return self.redirect(f"{self.request.path}?{urlencode(query)}")
+
+    def selection(self, total: int) -> dict[str, Any]:
+        """What templates need to know about it, when it is so many now."""
+        return {
+            "selection": self.selection_query,
+            "selection_query": urlencode(self.selection_query),
+            "filter": self.filter,
+            "seen": self._seen(total),
+            "list_url": self._list_url(),
+        }
+
+    def _seen(self, total: int) -> int | None:
+        """How many the list showed, when it is another number by now."""
+        seen = self.request.GET.get("seen", "")
+        known = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else total
+        return known if known != total else None
+
+    def _list_url(self) -> str:
+        address = navigation.address("contacts", self.enterprise.code) or f"/e/{self.enterprise.code}/"
+        return f"{address}?{self.filter}" if self.filter else address
+
+
+class Bulk(SelectionPage):
     """One action on many contacts: the numbers, then the question."""
 
     template = "console/bulk/preview.html"
@@ -139,13 +191,9 @@ class Bulk(Page):
         return self._show(form)
 
     def post(self, request: HttpRequest, action: str) -> HttpResponseBase:
-        """From the bulk bar: to the page of this selection."""
+        """From the bulk bar."""
         self._enter(action)
-        given = request.POST
-        query = {"filter": given.get("filter", "")} if given.get("all") else {"ids": pack(given.getlist("ids"))}
-        if given.get("count"):
-            query["seen"] = given["count"]
-        return self.redirect(f"{request.path}?{urlencode(query)}")
+        return self.from_bar()
 
     def _enter(self, action: str) -> None:
         try:
@@ -154,24 +202,11 @@ class Bulk(Page):
             raise NotFound() from unknown
         self.actor.require(self.action.permission)
         self.title = self.action.label
-        query = self.request.GET
-        self.filter: str | None = query.get("filter")
-        self.packed = query.get("ids", "")
-
-    @property
-    def chosen(self) -> dict[str, Any]:
-        """The selection, as the service takes it."""
-        return {"ids": unpack(self.packed)} if self.filter is None else {"filter": filter_of(self.filter)}
 
     @property
     def asked(self) -> bool:
         """Are the options part of the address already?"""
         return any(name in self.request.GET for name in self._form(None).fields)
-
-    @property
-    def selection_query(self) -> dict[str, str]:
-        """The selection, as it stands in the address."""
-        return {"ids": self.packed} if self.filter is None else {"filter": self.filter}
 
     def _form(self, data: Any) -> Options:
         return OPTIONS.get(self.action.name, Options)(data, self.actor)
@@ -191,11 +226,7 @@ class Bulk(Page):
             "form": form,
             "ready": ready,
             "preview": found,
-            "selection": self.selection_query,
-            "selection_query": urlencode(self.selection_query),
-            "filter": self.filter,
-            "seen": self._seen(found.total),
-            "list_url": self._list_url(),
+            **self.selection(found.total),
             "exports_url": navigation.address("exports", self.enterprise.code),
             "tags_url": navigation.address("tags", self.enterprise.code),
         }
@@ -207,16 +238,6 @@ class Bulk(Page):
         if ready:
             return bulk.preview(self.actor, action=self.action.name, params=params, **self.chosen)
         return bulk.survey(self.actor, action=self.action.name, **self.chosen)
-
-    def _seen(self, total: int) -> int | None:
-        """How many the list showed, when it is another number by now."""
-        seen = self.request.GET.get("seen", "")
-        known = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else total
-        return known if known != total else None
-
-    def _list_url(self) -> str:
-        address = navigation.address("contacts", self.enterprise.code) or f"/e/{self.enterprise.code}/"
-        return f"{address}?{self.filter}" if self.filter else address
 
 
 class BulkStart(Bulk):

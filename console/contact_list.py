@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_htmx.http import replace_url
 
+from collaboration.rules.transfers import OF_ONES_OWN
 from common import paging
 from common.errors import Invalid
 from console import contact_table, navigation
@@ -158,6 +159,9 @@ class ContactList(Page):
         invite = self._address("invitation-customers", "spaces.invite")
         if invite:
             export.append(BulkAction(gettext_lazy("Invite into a space"), invite, icon="affiliate"))
+        hand_over = self._address("hand-over", OF_ONES_OWN)
+        if hand_over:
+            export.append(BulkAction(gettext_lazy("Hand over"), hand_over, icon="transfer-in"))
         return export + [
             BulkAction(
                 action.label,

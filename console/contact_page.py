@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from collaboration.queries import grants
 from common.errors import NotFound, Text
 from console.base import Page
+from console.bulk import pack
 from console.follow_up_forms import shown as shown_follow_up
 from contacts import access, agenda, queries, worn_tags
 from contacts.models import Contact, Follow, GroupChat, GroupMember, Purchase
@@ -91,6 +92,7 @@ class ContactPage(OneContact):
     def _profile(self, contact: Contact) -> dict[str, Any]:
         collaborators = grants.collaborators(contact)
         context: dict[str, Any] = {
+            "packed": pack([str(contact.pk)]),
             "worn": worn_tags.of(contact),
             "merges": [made for made in merges.of(contact)[:MERGES] if merges.can_undo(made)]
             if Right.MERGE in self.rights

@@ -1,9 +1,8 @@
 """Hand-over (交接继承): the pool, the planner, what is under way, and plans that run by themselves (O6, O7, O8)."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
-from django import forms
 from django.contrib import messages
 from django.db.models import Count
 from django.http import HttpRequest
@@ -14,14 +13,15 @@ from django.utils.translation import gettext_lazy as _
 from collaboration.models import Transfer
 from collaboration.queries import transfers as queries
 from collaboration.queries.pool import pool
-from collaboration.rules.transfers import State
+from collaboration.rules.transfers import OF_ONES_OWN, OF_OTHERS, State
 from collaboration.services import transfers as services
-from collaboration.services.transfers.orders import JOB, PERMISSION
+from collaboration.services.transfers.orders import JOB
 from common.errors import NotFound, Refusal
 from common.ids import parse_uuid
 from console.base import Page, stop_polling
 from console.contact_forms import member_choices
 from console.forms import attach
+from console.hand_over import MessageForm
 from console.listing import Listing
 from console.transfer_plan import PlanForm, describe
 from enterprises.authority import department_choices
@@ -38,18 +38,23 @@ COLOURS = {"done": "green", "waiting": "blue", "refused": "orange", "taker_full"
 class Transfers(Page):
     """What waits for a plan, what is under way, what is done."""
 
-    permission = PERMISSION
+    permission = OF_ONES_OWN
     template = "console/transfers/list.html"
     title = _("Hand-over")
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        tab = request.GET.get("tab")
-        tab = tab if tab in ("open", "finished") else "pool"
+        tabs = {"pool": _("To be assigned"), "open": _("Under way"), "finished": _("Finished")}
+        assigns = self.actor.may(OF_OTHERS)
+        if not assigns:
+            del tabs["pool"]
+        asked = request.GET.get("tab", "")
+        tab = asked if asked in tabs else next(iter(tabs))
         context: dict[str, Any] = {
             "tab": tab,
-            "tabs": {"pool": _("To be assigned"), "open": _("Under way"), "finished": _("Finished")},
+            "tabs": tabs,
+            "assigns": assigns,
             "under_way": Transfer.objects.visible_to(self.actor).filter(finished_at=None).count(),
-            "members": member_choices(self.actor),
+            "members": member_choices(self.actor) if assigns else [],
             "decision": quota.decide(self.enterprise, Action.INHERIT_RESIGNED),
             "warn_days": policy().pool_warn_days,
         }
@@ -61,22 +66,10 @@ class Transfers(Page):
         return self.render(context)
 
 
-class MessageForm(forms.Form):
-    """What the contacts are told (on the job)."""
-
-    message = forms.CharField(
-        label=_("Message to the contacts"),
-        max_length=200,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("Sent with the hand-over; at most 200 characters."),
-    )
-
-
 class Planner(Page):
     """Choose who gets what; see it in numbers; order it. The choice stands in the address."""
 
-    permission = PERMISSION
+    permission = OF_OTHERS
     template = "console/transfers/plan.html"
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
@@ -130,7 +123,7 @@ class Planner(Page):
 class TransferPage(Page):
     """The base of everything about one hand-over."""
 
-    permission = PERMISSION
+    permission: ClassVar[str | None] = OF_ONES_OWN
 
     def transfer(self, pk: UUID) -> Transfer:
         """A hand-over that the actor sees."""
@@ -148,7 +141,7 @@ class OneTransfer(TransferPage):
 
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
         transfer = self.transfer(pk)
-        self.title = _("Hand-over of %(name)s") % {"name": transfer.member.name}
+        self.title = _("Hand-over of %(name)s") % {"name": transfer}
         run = JobRun.objects.open().filter(name=JOB, params__transfer=str(transfer.pk)).first()
         context: dict[str, Any] = {"transfer": transfer, "running": run is not None}
         context["states"] = [
@@ -169,6 +162,7 @@ class OneTransfer(TransferPage):
             "plan": describe(transfer.plan),
             "shares": sorted(shares, key=lambda one: (-one[1], one[0])),
             "members": member_choices(self.actor),
+            "assigns": self.actor.may(OF_OTHERS),
         }
         return self.render(context)
 
@@ -194,6 +188,8 @@ class TransferCancel(TransferPage):
 class TransferDecline(TransferPage):
     """A contact declined: it stays where it is."""
 
+    permission = OF_OTHERS
+
     def post(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
         transfer = self.transfer(pk)
         item = get_or_404(queries.items(self.actor, transfer), parse_uuid(request.POST.get("item", "")) or "")
@@ -205,7 +201,7 @@ class TransferDecline(TransferPage):
 class Rules(Page):
     """Plans that run by themselves when somebody leaves."""
 
-    permission = PERMISSION
+    permission = OF_OTHERS
     template = "console/transfers/rules.html"
     title = _("Inheritance rules")
 
@@ -242,7 +238,7 @@ class Rules(Page):
 class RuleDelete(Page):
     """Delete a saved plan."""
 
-    permission = PERMISSION
+    permission = OF_OTHERS
 
     def post(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
         services.delete_rule(self.actor, rule=get_or_404(queries.rules(self.actor), pk))

@@ -13,6 +13,7 @@ from console import (
     contacts,
     follow_ups,
     groups,
+    hand_over,
     home,
     imports,
     jobs,
@@ -58,6 +59,7 @@ pages = [
     *spaces.urlpatterns,
     *radar.urlpatterns,
     *team_board.urlpatterns,
+    *hand_over.urlpatterns,
     *transfers.urlpatterns,
     *view_as.urlpatterns,
     *contacts.urlpatterns,  # last: any word behind a contact is taken for one of its tabs

@@ -367,6 +367,7 @@ class Right(Choice):
     )
     GRADE = "grade", _("Override the value grade"), "contacts.grade", _CORE, ("grade", "grade_source")
     ASSIGN = "assign", _("Change the owner"), "contacts.assign", _CORE, ("owner",)
+    HAND_OVER = "hand_over", _("Hand over to a colleague (they may decline)"), "contacts.hand_over", _CORE
     SHARE = "share", _("Invite and remove collaborators"), "contacts.share", _CORE, ("collaborators",)
     ARCHIVE = "archive", _("Archive and restore"), "contacts.archive", _CORE, ("status", "archived_at")
     DELETE = "delete", _("Delete for good"), "contacts.delete", _CORE

@@ -6,7 +6,8 @@ class UpstreamConfig(AppConfig):
 
     def ready(self) -> None:
         from contacts import spaces
-        from contacts.services import groups, merges
+        from contacts.services import groups
+        from contacts.services import merge_rows as merges
         from contacts.services.bulk.removal import BELONGINGS
         from enterprises import audit
         from upstream.models import Bridge, Invitation, Message, Partner, PartnerContact, Space, SpaceChat

@@ -37,7 +37,11 @@ class PlanBody(Body):
 
 
 class OrderBody(Body):
-    member = serializers.UUIDField(help_text="Whose contacts: somebody who left, or an active member.")
+    member = serializers.UUIDField(
+        required=False,
+        help_text="Whose contacts: somebody who left, or an active member. Left out with ids or filter: the contacts of"
+        " their owners; owners hand over their own in this way.",
+    )
     plan = PlanBody()
     message = serializers.CharField(
         required=False, allow_blank=True, max_length=200, help_text="On the job: what the contacts are told."
@@ -65,7 +69,7 @@ class PlanShape(serializers.Serializer):
 class TransferShape(serializers.Serializer):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(Kind.choices())
-    member = Named()
+    member = Named(allow_null=True, help_text="Null: contacts of several owners; the items say whose.")
     by = Named(allow_null=True, help_text="Null: a saved plan, by itself.")
     plan = PlanShape()
     message = serializers.CharField()
@@ -79,6 +83,7 @@ class ItemShape(serializers.Serializer):
     id = serializers.UUIDField()
     contact = Named(allow_null=True)
     group = Named(allow_null=True)
+    member = Named(help_text="Whose it is.")
     taker = Named()
     state = serializers.ChoiceField(State.choices())
     reason = serializers.ChoiceField([("", ""), *Reason.choices()])
@@ -93,6 +98,19 @@ class ItemShape(serializers.Serializer):
 class BlockedShape(serializers.Serializer):
     until = serializers.DateField()
     contacts = serializers.IntegerField()
+
+
+class GiverShape(serializers.Serializer):
+    member = Named()
+    contacts = serializers.IntegerField()
+
+
+class TeamShape(serializers.Serializer):
+    team = serializers.CharField()
+    places = serializers.IntegerField()
+    served = serializers.IntegerField()
+    gain = serializers.IntegerField(help_text="Served contacts that come into the team.")
+    over = serializers.IntegerField(help_text="How many more than the budget that makes; it is not refused.")
 
 
 class ShareShape(serializers.Serializer):
@@ -111,7 +129,9 @@ class PreviewShape(serializers.Serializer):
     full = serializers.IntegerField(help_text="Find no room with their takers.")
     groups = serializers.IntegerField()
     by_grade = serializers.DictField(child=serializers.IntegerField())
+    by_owner = GiverShape(many=True)
     shares = ShareShape(many=True)
+    teams = TeamShape(many=True, help_text="Team budgets that the contacts of a single taker come into.")
 
 
 class AgainBody(Body):
@@ -192,6 +212,7 @@ def represent_item(item: TransferItem) -> dict[str, Any]:
         "id": item.pk,
         "contact": named(item.contact),
         "group": named(item.group),
+        "member": named(item.member),
         "taker": named(item.taker),
         "state": item.state,
         "reason": item.reason,
@@ -215,6 +236,11 @@ def represent_preview(found: services.Preview) -> dict[str, Any]:
         "full": found.full,
         "groups": found.groups,
         "by_grade": found.by_grade,
+        "by_owner": [{"member": named(owner), "contacts": number} for owner, number in found.owners],
+        "teams": [
+            {"team": one.team, "places": one.places, "served": one.served, "gain": one.gain, "over": one.over}
+            for one in found.teams
+        ],
         "shares": [
             {"member": named(one.member), "contacts": one.contacts, "groups": one.groups, "room": one.room}
             for one in found.shares

@@ -12,20 +12,18 @@ from collaboration.api import transfer_shapes as shapes
 from collaboration.models import Transfer
 from collaboration.queries import transfers as queries
 from collaboration.queries.pool import pool
-from collaboration.rules.transfers import Kind, State
+from collaboration.rules.transfers import OF_ONES_OWN, OF_OTHERS, Kind, State
 from collaboration.services import transfers as services
 from common.rest import Body
 from enterprises.api.shapes import filters, page_of
 from enterprises.models import Department, Member
 from enterprises.rest import TenantAPIView, get_or_404, reference
 
-PERMISSION = "contacts.assign"
-
 
 class TransferView(TenantAPIView):
     """What the views of hand-overs share."""
 
-    permissions = {"GET": PERMISSION, "POST": PERMISSION, "DELETE": PERMISSION}
+    permissions = {"GET": OF_ONES_OWN, "POST": OF_ONES_OWN}
 
     def read(self, shape: type[Body]) -> dict[str, Any]:
         """The body, checked."""
@@ -40,12 +38,13 @@ class TransferView(TenantAPIView):
     def order(self) -> dict[str, Any]:
         """The body of an order or its preview, as the service takes it."""
         data = self.read(shapes.OrderBody)
-        data["member"] = reference(Member.objects.select_related("role"), data["member"], "member")
+        data["member"] = reference(Member.objects.select_related("role"), data.get("member"), "member")
         return data
 
 
 class TransfersView(TransferView):
-    """Hand-overs, newest first; POST orders one."""
+    """Hand-overs, newest first: those of members whom the caller manages, and one's own. POST orders one: of all that a
+    member has, or of chosen contacts of their owners."""
 
     @extend_schema(
         operation_id="transfers_list",
@@ -117,7 +116,13 @@ class TransferCancelView(TransferView):
         return Response(shapes.represent(services.cancel(self.actor, transfer=self.transfer(pk))))
 
 
-class TransferResultsView(TransferView):
+class AdminsView(TransferView):
+    """What only those do who hand over what others have."""
+
+    permissions = {"GET": OF_OTHERS, "POST": OF_OTHERS, "DELETE": OF_OTHERS}
+
+
+class TransferResultsView(AdminsView):
     """Record what came of waiting contacts, such as one that declined. The same report again changes nothing."""
 
     @extend_schema(operation_id="transfers_results", request=shapes.ResultsBody, responses=shapes.RecordedShape)
@@ -130,7 +135,7 @@ class TransferResultsView(TransferView):
         return Response({"recorded": services.report_results(self.actor, transfer=transfer, results=results)})
 
 
-class PoolView(TransferView):
+class PoolView(AdminsView):
     """Who left, and what of theirs waits for a successor."""
 
     @extend_schema(operation_id="transfers_pool", responses=shapes.PoolShape)
@@ -138,7 +143,7 @@ class PoolView(TransferView):
         return Response({"results": [shapes.represent_leaver(leaver) for leaver in pool(self.actor)]})
 
 
-class RulesView(TransferView):
+class RulesView(AdminsView):
     """Plans that run by themselves when somebody leaves; POST saves the one of a department."""
 
     @extend_schema(operation_id="transfers_rules", responses=shapes.RulesShape)
@@ -152,7 +157,7 @@ class RulesView(TransferView):
         return Response(shapes.represent_rule(services.save_rule(self.actor, **data)))
 
 
-class RuleView(TransferView):
+class RuleView(AdminsView):
     """Delete a saved plan."""
 
     @extend_schema(operation_id="transfers_rules_delete", responses={204: None})

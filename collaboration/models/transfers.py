@@ -20,23 +20,25 @@ class TransferQuerySet(TenantQuerySet):
     """Adds the one door to hand-overs: `visible_to`."""
 
     def visible_to(self, actor: "Actor") -> Self:
-        """All; a graded admin's are those of members in the departments given to them (O4)."""
+        """All; a graded admin's are those of members in the departments given to them (O4); else what one ordered."""
         member = actor.member
         if member is None or member.role.scope == Role.Scope.ALL:
             return self
+        mine = Q(by=member.pk)
         if member.role.scope == Role.Scope.DEPARTMENTS:
-            return self.filter(member_id__in=members_in_range(member).values("id"))
-        return self.none()
+            mine = Q(member_id__in=members_in_range(member).values("id")) | Q(member=None) & mine
+        return self.filter(mine)
 
 
 class Transfer(TenantModel):
     """An order to hand what a member has over to others, by a plan (collaboration.services.transfers.plans).
 
+    `member` is empty where contacts of several owners were chosen; whose each was says its item.
     `contacts` and `groups` say how many items are in which state; they are written with the items.
     """
 
     kind = models.CharField(max_length=8, choices=Kind.choices())
-    member = TenantForeignKey("enterprises.Member", related_name="+", verbose_name=_("member"))
+    member = TenantForeignKey("enterprises.Member", null=True, related_name="+", verbose_name=_("member"))
     by = TenantForeignKey("enterprises.Member", null=True, related_name="+", verbose_name=_("ordered by"))
     plan = models.JSONField(default=dict)
     message = models.CharField(_("message"), max_length=200, blank=True)
@@ -59,7 +61,7 @@ class Transfer(TenantModel):
         )
 
     def __str__(self) -> str:
-        return self.member.name
+        return self.member.name if self.member else str(_("Several members"))
 
     def number(self, *states: str) -> int:
         """How many contacts are in these states; in all when none is named."""

@@ -38,7 +38,7 @@ def items(actor: Actor, transfer: Transfer, params: dict[str, str] | None = None
         found = found.filter(state=_one_of(State, "state", state))
     if taker := params.get("taker"):
         found = found.filter(taker_id=parse_uuid(taker)) if parse_uuid(taker) else found.none()
-    return found.select_related("contact", "group", "taker")
+    return found.select_related("contact", "group", "member", "taker")
 
 
 def rules(actor: Actor) -> QuerySet[InheritanceRule]:

@@ -11,6 +11,10 @@ from enterprises.policy import Policy
 # What WeCom takes in one call.
 BATCH = 100
 
+# The codes: hand over what others have, inherit, decide for all; and hand over the contacts that one owns or manages.
+OF_OTHERS = "contacts.assign"
+OF_ONES_OWN = "contacts.hand_over"
+
 
 class Kind(Choice):
     """Why contacts change hands. `RESIGNED`: at once, and it takes no place; `ON_JOB`: the contact may decline."""
@@ -32,6 +36,10 @@ class State(Choice):
 class Reason(Choice):
     """Why a contact or group was not handed over."""
 
+    NOT_ALLOWED = "not_allowed", _("Only the owner and admins may hand it over.")
+    NO_OWNER = "no_owner", _("It has no owner who could hand it over. Change the owner instead.")
+    OWNER_LEFT = "owner_left", _("Its owner has left. It waits among what is to be assigned.")
+    SAME_OWNER = "same_owner", _("It is the taker's already.")
     IN_TRANSFER = "in_transfer", _("It is being handed over already.")
     TOO_OFTEN = "too_often", _("It was handed over too often lately.")
     NOT_THEIRS = "not_theirs", _("It is not this member's any more.")

@@ -13,7 +13,7 @@ from collaboration.rules.grants import higher, in_force
 from common import clock
 from contacts.models import Contact, Grant
 from contacts.rules import Level
-from contacts.services.merges import Chosen
+from contacts.services.merge_rows import Chosen
 from enterprises.actors import Actor
 
 

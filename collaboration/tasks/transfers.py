@@ -4,12 +4,13 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from collaboration.rules.transfers import OF_ONES_OWN
 from collaboration.services.transfers import notices, orders, settling, work
 from jobs.registry import hourly, job
 from jobs.runner import JobContext
 
 
-@job(orders.JOB, label=_("Hand over"), permission=orders.PERMISSION)
+@job(orders.JOB, label=_("Hand over"), permission=OF_ONES_OWN)
 def hand_over(context: JobContext) -> dict[str, Any]:
     """Start a hand-over batch by batch (O8)."""
     return work.run(context)

@@ -24,7 +24,7 @@ from quota.services.checks import verify_and_report, verify_counts
 from quota.services.forecast import refresh_forecast
 from quota.services.history import KEPT_DAYS, keep_history
 from quota.services.loans import approve_loan, refuse_loan, request_loan, return_loan, withdraw_loan
-from quota.services.moves import move, moves_that_do_not_fit
+from quota.services.moves import TeamGain, comes_into, move, moves_that_do_not_fit
 from quota.services.packages import MOST_SERVED, buy_package, record_expiry, record_platform_served
 from quota.services.places import (
     Granted,
@@ -56,11 +56,13 @@ __all__ = [
     "Place",
     "QuotaExceeded",
     "Reason",
+    "TeamGain",
     "add_campaign",
     "admit",
     "approve_loan",
     "buy_package",
     "check",
+    "comes_into",
     "create_budget",
     "delete_campaign",
     "exceeded",

@@ -1,8 +1,11 @@
 """Served contacts that go from owner to owner: the enterprise keeps their places, the teams exchange them (Q12)."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
+from quota.models import Budget
 from quota.services import teams
 from quota.services.places import lock_account
 from quota.services.teams import BudgetExceeded
@@ -16,6 +19,32 @@ def move(changes: Callable[[], Mapping[UUID | None, int]], *, must_fit: bool = F
     """
     if lock_account().budgeted:
         teams.shift(changes(), fact=not must_fit)
+
+
+@dataclass(frozen=True)
+class TeamGain:
+    """A team's budget that would gain places: of whose department, and how it stands before."""
+
+    team: str
+    places: int
+    served: int
+    gain: int
+
+    @property
+    def over(self) -> int:
+        """How many more than the budget there would be by this."""
+        return max(0, self.served + self.gain - max(self.places, self.served))
+
+
+def comes_into(claims: Mapping[UUID | None, int], owner: UUID) -> list[TeamGain]:
+    """The budgets that gain when `owner` gets so many served contacts of each of the others; for previews (Q12)."""
+    above = teams.above({owner, *claims})
+    gains: Counter[UUID] = Counter()
+    for before, number in claims.items():
+        gains.update(dict.fromkeys(set(above[owner].budgets) - set(above[before].budgets), number))
+    found = Budget.objects.select_related("department").in_bulk([budget for budget in gains if gains[budget]])
+    inside_first = [found[budget] for budget in above[owner].budgets if budget in found]
+    return [TeamGain(one.department.name, one.places, one.served, gains[one.pk]) for one in inside_first]
 
 
 def moves_that_do_not_fit(moves: Callable[[], Sequence[tuple[UUID | None, UUID | None]]]) -> dict[int, str]:

@@ -23,6 +23,7 @@ from contacts import access, sight
 from contacts.models import Contact
 from contacts.queries import viewers
 from contacts.services import relations
+from enterprises.actors import Actor
 from enterprises.models import Department, Member
 from enterprises.services import GRADED_ADMIN, STAFF, builtin_role, departments, members
 from jobs.models import JobRun
@@ -120,17 +121,21 @@ class Visibility(RuleBasedStateMachine):
 
     # --- Steps ------------------------------------------------------------------------------------------------
 
-    def do(self, work) -> bool:
-        """Do it as the super admin, in a transaction of its own; was it done?"""
+    def do(self, work, who: int | None = None) -> bool:
+        """Do it as the super admin, or as `who`, in a transaction of its own; was it done?"""
         try:
             with clock.at(self.now), tenant(self.enterprise.pk):
-                work(factories.super_admin(self.enterprise))
+                admin = who is None
+                work(factories.super_admin(self.enterprise) if admin else self.acting(who))
         except Refusal:
             return False
         return True
 
     def present(self, who: int) -> Member:
         return Member.objects.select_related("role").get(pk=self.people[who].pk)
+
+    def acting(self, who: int) -> Actor:
+        return factories.acting(self.enterprise, self.present(who))
 
     def contact(self, which: int) -> Contact:
         return Contact.objects.get(pk=self.contacts[which].pk)
@@ -259,6 +264,23 @@ class Visibility(RuleBasedStateMachine):
         theirs = {which: who for which in sorted(chosen) if self.orders.theirs(who, which)}
         ordered = possible and self.orders.order(kind, theirs, to) is not None
         assert self.do(work) == ordered
+        self.carry_out()
+
+    @rule(who=person, to=person, chosen=customers)
+    def hand_over_what_one_owns(self, who, to, chosen) -> None:
+        """Staff: of the chosen contacts those that they own, to a colleague."""
+        if self.member[who]["graded"] or self.member[who]["status"] != "active":
+            return
+
+        def work(owner):
+            plan = {"parts": [{"takers": [str(self.people[to].pk)]}]}
+            ids = [self.contacts[which].pk for which in sorted(chosen)]
+            self.transfers.append(transfers.order(owner, plan=plan, ids=ids).pk)
+
+        possible = who != to and self.member[to]["status"] == "active"
+        own = {which: who for which in sorted(chosen) if self.owner[which] == who}
+        ordered = possible and self.orders.order("on_job", own, to) is not None
+        assert self.do(work, who) == ordered
         self.carry_out()
 
     @rule(which=customer)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from console.bulk import pack
 from contacts.rules import Right
 from tests.permissions.table import Row
 from tests.permissions.world import OURS, World
@@ -15,6 +16,11 @@ WHOLE = {"graded_in": 403, "graded_out": 403}
 def saved_rule(world: World) -> dict[str, Any]:
     """For the south, everything to the newcomer."""
     return {"how": "one", "taker": world.ids["member"], "leaves_from": world.ids["department"]}
+
+
+def chosen(world: World) -> dict[str, Any]:
+    """The contact, as the address of a selection has it."""
+    return {"ids": pack([str(world.ids["contact"])]), "taker": world.ids["member"]}
 
 
 CONSOLE = [
@@ -146,7 +152,11 @@ CONSOLE = [
     Row("GET", "exports/", "contacts.export"),
     Row("POST", "exports/", "contacts.export", SENT, {"format": "csv"}),
     # --- hand-over
-    Row("GET", "transfers/", "contacts.assign"),
+    Row("GET", "transfers/", "contacts.hand_over"),
+    Row("GET", "contacts/hand-over/", "contacts.hand_over", SENT, chosen),
+    Row("POST", "contacts/hand-over/", "contacts.hand_over", SENT, lambda w: {"ids": w.ids["contact"]}),
+    Row("GET", "contacts/hand-over/start/", "contacts.hand_over", 302),
+    Row("POST", "contacts/hand-over/start/", "contacts.hand_over", SENT, lambda w: {"taker": w.ids["member"]}),
     Row("GET", "transfers/plan/", "contacts.assign", body=lambda w: {"member": w.ids["leaver"]}),
     Row(
         "POST",
@@ -158,9 +168,9 @@ CONSOLE = [
     Row("GET", "transfers/rules/", "contacts.assign"),
     Row("POST", "transfers/rules/", "contacts.assign", SENT, saved_rule),
     Row("POST", "transfers/rules/{inheritance_rule}/delete/", "contacts.assign", SENT),
-    Row("GET", "transfers/{transfer}/", "contacts.assign"),
-    Row("POST", "transfers/{stopped}/", "contacts.assign", SENT),
-    Row("POST", "transfers/{transfer}/cancel/", "contacts.assign", SENT),
+    Row("GET", "transfers/{stopped}/", "contacts.hand_over"),
+    Row("POST", "transfers/{stopped}/", "contacts.hand_over", SENT),
+    Row("POST", "transfers/{transfer}/cancel/", "contacts.hand_over", SENT),
     Row("POST", "transfers/{transfer}/decline/", "contacts.assign", SENT, lambda w: {"item": w.ids["handed"]}),
     # --- duplicates, team board
     Row("GET", "radar/", "contacts.assign"),

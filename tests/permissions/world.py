@@ -152,7 +152,7 @@ def _enterprise(name: str) -> World:
         resign_member(admin, member=leaver)
         to_newcomer = {"parts": [{"takers": [str(newcomer.pk)]}]}
         handed = transfers.order(admin, member=giver, plan=to_newcomer)
-        stopped = transfers.order(admin, member=people["owner"], plan=to_newcomer, ids=[contact.pk])
+        stopped = transfers.order(owner, plan=to_newcomer, ids=[contact.pk])
         transfers.cancel(admin, transfer=stopped)
         rule = transfers.save_rule(admin, department=south, plan=to_newcomer)
         for friend in (owner, follower):

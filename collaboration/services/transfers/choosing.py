@@ -1,26 +1,27 @@
-"""Which contacts and groups of a member a hand-over is about, and who would get which: previews and the items.
+"""Which contacts and groups a hand-over is about, and who gets which: the items.
 
-Preview and order ask the same SQL, so what was shown is what is done. All of it is set-based: a member may have
-tens of thousands of contacts.
+Preview (`previews`) and order ask the same SQL, so what was shown is what is done. All of it is set-based: a member
+may have tens of thousands of contacts.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
-from collaboration.rules.transfers import Kind, Reason, shares
+from collaboration.rules.transfers import Kind, shares
 from collaboration.services.transfers.plans import Plan
 from common import clock
 from common.sql import execute, rows, subquery
 from common.tenancy import current_enterprise_id
+from contacts import access
 from contacts.models import Contact, GroupChat
-from contacts.services.bulk.selection import Selection
+from contacts.rules import Right
+from contacts.services.bulk.selection import COLUMNS, Selection
 from enterprises.actors import Actor
 from enterprises.models import Member
 from enterprises.services import policy, zone
@@ -29,10 +30,16 @@ from enterprises.services import policy, zone
 _THEIRS = """SELECT id FROM contacts_contact WHERE enterprise_id = %s AND owner_id = %s
     UNION SELECT contact_id FROM contacts_follow WHERE enterprise_id = %s AND member_id = %s AND state = 'active'"""
 
+# Whose a contact is that was chosen from several members' contacts.
+_OWNERS = "contact.owner_id"
+
 # Sets to look into, not rows to look up: the planner knows nothing yet of items that were written a moment ago.
 _OPEN = """contact.id IN (SELECT other.contact_id FROM collaboration_transferitem AS other
     WHERE other.enterprise_id = %(enterprise)s AND other.member_id = %(member)s AND other.state = 'waiting'
       AND other.contact_id IS NOT NULL)"""
+_OPEN_OF_OWNER = """(contact.id, contact.owner_id) IN (SELECT other.contact_id, other.member_id
+    FROM collaboration_transferitem AS other
+    WHERE other.enterprise_id = %(enterprise)s AND other.state = 'waiting' AND other.contact_id IS NOT NULL)"""
 _WRITTEN = """chosen.id NOT IN (SELECT mine.contact_id FROM collaboration_transferitem AS mine
     WHERE mine.enterprise_id = %(enterprise)s AND mine.transfer_id = %(transfer)s AND mine.contact_id IS NOT NULL)"""
 
@@ -45,9 +52,17 @@ BLOCKED = """(SELECT day FROM (
         ORDER BY done.settled_at DESC OFFSET %(transfer_limit)s - 1 LIMIT 1) AS latest
     WHERE day > %(today)s AND %(kind)s = 'on_job')"""
 
-_CHOSEN = f"""SELECT contact.id, contact.grade, {{part}} AS part,
-       CASE WHEN {_OPEN} THEN 'in_transfer' WHEN blocked.until IS NOT NULL THEN 'too_often' ELSE '' END AS reason,
-       blocked.until
+# What is in no way to be handed over, of contacts chosen from the list; it is left out, not ordered and failed.
+_LEFT_OUT = f"""WHEN NOT {access.permits(Right.HAND_OVER)} THEN 'not_allowed'
+    WHEN contact.owner_id IS NULL THEN 'no_owner'
+    WHEN contact.owner_id = ANY (%(takers)s::uuid[]) THEN 'same_owner'
+    WHEN contact.owner_id IN (SELECT gone.id FROM enterprises_member AS gone
+        WHERE gone.enterprise_id = %(enterprise)s AND gone.status = 'resigned') THEN 'owner_left'"""  # noqa: S608
+_TRIED = "('', 'in_transfer', 'too_often')"
+
+_CHOSEN = f"""SELECT contact.id, contact.grade, {{giver}} AS giver, contact.status, {{part}} AS part,
+       CASE {{left_out}} WHEN {{open}} THEN 'in_transfer' WHEN blocked.until IS NOT NULL THEN 'too_often'
+       ELSE '' END AS reason, blocked.until
     FROM ({{contacts}}) AS contact CROSS JOIN LATERAL (SELECT {BLOCKED} AS until) AS blocked"""  # noqa: S608
 
 # Places of different parts lie so far apart that one number names part and place: a join by one equality.
@@ -68,25 +83,31 @@ def limits(actor: Actor, kind: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is handed over: by whom, of whom, why, by which plan; all of the member's contacts or some of them."""
+    """What is handed over: by whom, of whom, why, by which plan; all of the member's contacts or some of them.
+
+    Without a `member`: the contacts of a selection, each of its owner, as far as the actor may hand it over.
+    """
 
     actor: Actor
-    member: Member
+    member: Member | None
     kind: Kind
     plan: Plan
     selection: Selection | None
     takers: list[list[Member]]
 
     def contacts(self) -> QuerySet[Contact]:
-        """Those of the member's contacts that the actor sees and chose."""
+        """Those of the member's contacts (or of all) that the actor sees and chose."""
         chosen = self.selection.contacts(self.actor) if self.selection else Contact.objects.visible_to(self.actor)
+        if self.member is None:
+            return chosen
         enterprise, member = current_enterprise_id(), self.member.pk
         return chosen.filter(id__in=RawSQL(_THEIRS, (enterprise, member, enterprise, member)))  # noqa: S611
 
     def groups(self) -> QuerySet[GroupChat]:
         """The member's living group chats, when they go along."""
-        seen = GroupChat.objects.visible_to(self.actor).filter(owner=self.member, dismissed_at=None)
-        return seen if self.groups_go_along else seen.none()
+        if not self.groups_go_along:
+            return GroupChat.objects.none()
+        return GroupChat.objects.visible_to(self.actor).filter(owner=self.member, dismissed_at=None)
 
     @property
     def groups_go_along(self) -> bool:
@@ -94,9 +115,14 @@ class Choice:
         return self.plan.groups and self.selection is None
 
     def chosen(self) -> tuple[str, dict[str, Any]]:
-        """SQL for (contact id, grade, number of the part, why not, blocked until), and its parameters."""
-        contacts, params = subquery(self.contacts().values("id", "grade"), "chosen")
-        params |= {"enterprise": current_enterprise_id(), "member": self.member.pk}
+        """SQL for (contact id, grade, who gives it, status, number of the part, why not, blocked until), and its
+        parameters."""
+        contacts, params = subquery(self.contacts().values(*COLUMNS), "chosen")
+        params |= access.asking(self.actor) | {
+            "enterprise": current_enterprise_id(),
+            "member": self.member.pk if self.member else None,
+            "takers": list({taker.pk for part in self.takers for taker in part}),
+        }
         conditions = []
         for number, part in enumerate(self.plan.parts):
             condition = ["TRUE"]
@@ -110,7 +136,14 @@ class Choice:
                 )
                 params[f"tag_{number}"] = part.tag
             conditions.append(f"WHEN {' AND '.join(condition)} THEN {number}")
-        statement = _CHOSEN.format(part=f"CASE {' '.join(conditions)} END", contacts=contacts)
+        some = self.member is None
+        statement = _CHOSEN.format(
+            giver=_OWNERS if some else "%(member)s::uuid",
+            left_out=_LEFT_OUT if some else "",
+            open=_OPEN_OF_OWNER if some else _OPEN,
+            part=f"CASE {' '.join(conditions)} END",
+            contacts=contacts,
+        )
         return statement, {**params, **limits(self.actor, self.kind.value)}
 
     def rooms(self) -> dict[UUID, int]:
@@ -147,93 +180,6 @@ def holds(takers: Sequence[UUID]) -> Counter[UUID]:
     return Counter(dict(counted))
 
 
-# --- Preview --------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Share:
-    """What one taker would get, and how much room that leaves."""
-
-    member: Member
-    contacts: int = 0
-    groups: int = 0
-    room: int = 0
-
-
-@dataclass
-class Preview:
-    """What a hand-over would do now. `total` contacts chosen, `ready` of them handed over; the others left out.
-
-    `blocked`: from which day how many may be handed over again; `unmatched` fit no part; `full` find no room.
-    """
-
-    total: int
-    ready: int
-    excluded: dict[str, int]
-    blocked: list[tuple[date, int]]
-    unmatched: int
-    full: int
-    groups: int
-    by_grade: dict[str, int]
-    shares: list[Share] = field(default_factory=list)
-
-    @property
-    def reasons(self) -> list[tuple[Reason, int]]:
-        """Why how many are left out, the most first."""
-        return [(Reason(code), number) for code, number in Counter(self.excluded).most_common()]
-
-    @property
-    def anything(self) -> bool:
-        """Is there anything to hand over?"""
-        return bool(self.ready or self.groups)
-
-
-def preview(choice: Choice) -> Preview:
-    """Count what `insert` would write."""
-    statement, params = choice.chosen()
-    counted = rows(
-        f"SELECT part, reason, until, grade, count(*) FROM ({statement}) AS chosen GROUP BY 1, 2, 3, 4 ORDER BY 3",  # noqa: S608
-        params,
-    )
-    parts: Counter[int] = Counter()
-    excluded: Counter[str] = Counter()
-    blocked: Counter[date] = Counter()
-    by_grade: Counter[str] = Counter()
-    unmatched = 0
-    for part, reason, until, grade, number in counted:
-        if part is None:
-            unmatched += number
-        elif reason:
-            excluded[reason] += number
-            if until is not None and reason == Reason.TOO_OFTEN:
-                blocked[until] += number
-        else:
-            parts[part] += number
-            by_grade[grade] += number
-    rooms = choice.rooms()
-    given: dict[UUID, Share] = {}
-    for takers, numbers in zip(choice.takers, choice.spread(parts, rooms), strict=True):
-        for taker, number in zip(takers, numbers, strict=True):
-            share = given.setdefault(taker.pk, Share(taker, room=rooms[taker.pk]))
-            share.contacts += number
-    groups = choice.groups().count()
-    everybody = list(given.values())
-    for number, share in enumerate(everybody):
-        share.groups = groups // len(everybody) + (number < groups % len(everybody))
-    ready = sum(share.contacts for share in everybody)
-    return Preview(
-        total=parts.total() + excluded.total() + unmatched,
-        ready=ready,
-        excluded=dict(excluded),
-        blocked=sorted(blocked.items()),
-        unmatched=unmatched,
-        full=parts.total() - ready,
-        groups=groups,
-        by_grade=dict(by_grade),
-        shares=everybody,
-    )
-
-
 # --- The items ------------------------------------------------------------------------------------------------
 
 
@@ -249,10 +195,10 @@ def insert(choice: Choice, transfer: UUID) -> None:
         INSERT INTO collaboration_transferitem
             (id, enterprise_id, transfer_id, member_id, contact_id, part, taker_id, state, reason, blocked_until,
              attempt, settled_at)
-        SELECT uuid7(), %(enterprise)s, %(transfer)s, %(member)s, chosen.id, chosen.part,
+        SELECT uuid7(), %(enterprise)s, %(transfer)s, chosen.giver, chosen.id, chosen.part,
                (%(first)s::uuid[])[chosen.part + 1], {{state}}, {{reason}}, chosen.until, 1, {{settled}}
         FROM ({statement}) AS chosen
-        WHERE chosen.part IS NOT NULL AND {{which}}
+        WHERE chosen.part IS NOT NULL AND chosen.reason IN {_TRIED} AND {{which}}
         ORDER BY chosen.id
         ON CONFLICT {{conflict}} DO NOTHING"""  # noqa: S608
     execute(
@@ -339,7 +285,7 @@ def _spread(choice: Choice, transfer: UUID) -> None:
 
 def _insert_groups(choice: Choice, transfer: UUID) -> None:
     """Group chats go to all takers in turn."""
-    if not choice.groups_go_along:
+    if choice.member is None or not choice.groups_go_along:
         return
     groups, params = subquery(choice.groups().values("id"), "chosen")
     takers = list(dict.fromkeys(taker.pk for part in choice.takers for taker in part))

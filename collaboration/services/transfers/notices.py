@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from collaboration.models import Transfer
 from collaboration.queries.pool import Leaver, pool
-from collaboration.rules.transfers import Kind
+from collaboration.rules.transfers import OF_OTHERS, Kind
 from common import clock
 from common.errors import Refusal
 from common.sql import rows
@@ -91,23 +91,26 @@ def overseers(department: UUID | None) -> list[Member]:
     here = active.filter(
         role__scope=Role.Scope.DEPARTMENTS, ranges__department_id__in=[one for (one,) in above]
     ).distinct()
-    return [one for one in [*everywhere, *here] if "contacts.assign" in one.role.codes]
+    return [one for one in [*everywhere, *here] if OF_OTHERS in one.role.codes]
 
 
 def coming(transfer: Transfer) -> None:
     """Takers learn at once what is coming to them."""
     counted = rows(
         """
-        SELECT taker_id, count(*) FROM collaboration_transferitem
-        WHERE enterprise_id = %(enterprise)s AND transfer_id = %(transfer)s AND state = 'waiting'
-          AND contact_id IS NOT NULL GROUP BY taker_id
+        SELECT item.taker_id, count(*),
+               (array_agg(DISTINCT giver.name ORDER BY giver.name))[:3], count(DISTINCT giver.id) > 3
+        FROM collaboration_transferitem AS item JOIN enterprises_member AS giver
+          ON giver.enterprise_id = item.enterprise_id AND giver.id = item.member_id
+        WHERE item.enterprise_id = %(enterprise)s AND item.transfer_id = %(transfer)s AND item.state = 'waiting'
+          AND item.contact_id IS NOT NULL GROUP BY item.taker_id
         """,
         {"enterprise": current_enterprise_id(), "transfer": transfer.pk},
     )
     kind = "transfer.inherited" if transfer.kind == Kind.RESIGNED else "transfer.coming"
-    takers = Member.objects.in_bulk([taker for taker, _number in counted])
-    for taker, number in counted:
-        data = {"name": transfer.member.name, "count": number}
+    takers = Member.objects.in_bulk([taker for taker, *_more in counted])
+    for taker, number, givers, more in counted:
+        data = {"name": ", ".join(givers) + (" …" if more else ""), "count": number}
         notify([takers[taker]], kind=kind, key=f"transfer:{transfer.pk}", data=data)
 
 
@@ -116,11 +119,11 @@ def finished(transfers: Iterable[Transfer]) -> None:
     for transfer in transfers:
         data = {
             "transfer": str(transfer.pk),
-            "name": transfer.member.name,
+            "name": str(transfer),
             "done": transfer.number("done"),
             "left": transfer.left,
         }
-        told = [transfer.by] if transfer.by else overseers(transfer.member.department_id)
+        told = [transfer.by] if transfer.by else overseers(transfer.member.department_id if transfer.member else None)
         moment = transfer.finished_at or clock.now()
         notify(told, kind="transfer.finished", key=f"transfer.finished:{transfer.pk}:{moment.isoformat()}", data=data)
 

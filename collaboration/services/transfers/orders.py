@@ -8,14 +8,15 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from collaboration.models import Transfer, TransferItem
-from collaboration.rules.transfers import Kind, Reason, State
+from collaboration.rules.transfers import OF_ONES_OWN, OF_OTHERS, Kind, Reason, State
 from collaboration.services.transfers import notices
-from collaboration.services.transfers.choosing import Choice, Preview, insert
-from collaboration.services.transfers.choosing import preview as count
+from collaboration.services.transfers.choosing import Choice, insert
 from collaboration.services.transfers.plans import Plan
+from collaboration.services.transfers.previews import Preview
+from collaboration.services.transfers.previews import preview as count
 from collaboration.services.transfers.settling import recount
 from common import clock
-from common.errors import Conflict, Invalid
+from common.errors import Conflict, Invalid, NotFound
 from common.sql import execute
 from common.tenancy import current_enterprise_id
 from contacts.queries import nameable
@@ -30,7 +31,6 @@ from quota import services as quota
 from quota.rules import Action
 
 JOB = "collaboration.transfer"
-PERMISSION = "contacts.assign"
 MOST_MESSAGE = 200
 AGAIN = (State.FAILED, State.REFUSED, State.TAKER_FULL)
 
@@ -39,7 +39,7 @@ AGAIN = (State.FAILED, State.REFUSED, State.TAKER_FULL)
 def order(
     actor: Actor,
     *,
-    member: Member,
+    member: Member | None = None,
     plan: Plan | Mapping[str, Any],
     message: str = "",
     ids: Sequence[Any] | None = None,
@@ -49,7 +49,8 @@ def order(
 
     Somebody who left: all at once, and it takes no place; but not while the enterprise is over its scale (Q8). An
     active member's contacts may decline for a day, and move twice in 90 days at most. `ids` or `filter`: only these
-    contacts. Raises Forbidden, Invalid, and Conflict when nothing can be handed over.
+    contacts. Without a `member` they may be several members'; owners hand over in this way what they own (O1).
+    Raises Forbidden, Invalid, and Conflict when nothing can be handed over.
     """
     choice = _asked(actor, member, plan, message, ids, filter)
     if choice.kind is Kind.RESIGNED:
@@ -65,6 +66,8 @@ def order(
         created_at=clock.now(),
     )
     insert(choice, transfer.pk)
+    if choice.member is None:
+        _of_one_member(transfer)
     recount([transfer.pk])
     transfer.refresh_from_db()
     if not transfer.number(State.WAITING) and not transfer.groups.get(State.WAITING):
@@ -83,7 +86,7 @@ def order(
 def preview(
     actor: Actor,
     *,
-    member: Member,
+    member: Member | None = None,
     plan: Plan | Mapping[str, Any],
     message: str = "",
     ids: Sequence[Any] | None = None,
@@ -100,7 +103,7 @@ def try_again(
 
     `items`: only these. Raises Conflict when there is nothing to try again.
     """
-    actor.require(PERMISSION)
+    _answers_for(actor, transfer)
     if transfer.kind == Kind.RESIGNED:
         quota.check(actor, Action.INHERIT_RESIGNED)
     if taker is not None:
@@ -114,6 +117,7 @@ def try_again(
         SET state = 'waiting', reason = '', taker_id = coalesce(%(taker)s::uuid, item.taker_id), due_at = NULL,
             batch = NULL, settled_at = NULL, blocked_until = NULL, attempt = item.attempt + 1
         WHERE item.enterprise_id = %(enterprise)s AND item.transfer_id = %(transfer)s AND item.state = ANY (%(again)s)
+          AND item.member_id IS DISTINCT FROM %(taker)s::uuid
           AND (%(items)s::uuid[] IS NULL OR item.id = ANY (%(items)s::uuid[]))
           AND NOT EXISTS (SELECT FROM collaboration_transferitem AS other
               WHERE other.enterprise_id = item.enterprise_id AND other.member_id = item.member_id
@@ -140,7 +144,7 @@ def try_again(
 
 def cancel(actor: Actor, *, transfer: Transfer) -> Transfer:
     """Call off what is still waiting; what was handed over stays so. Raises Conflict when nothing waits."""
-    actor.require(PERMISSION)
+    _answers_for(actor, transfer)
     stopped = TransferItem.objects.filter(transfer=transfer, state=State.WAITING).update(
         state=State.FAILED, reason=Reason.CANCELLED, settled_at=clock.now()
     )
@@ -158,23 +162,50 @@ def _carry_out(actor: Actor, transfer: Transfer) -> None:
 
 def _asked(
     actor: Actor,
-    member: Member,
+    member: Member | None,
     plan: Plan | Mapping[str, Any],
     message: str,
     ids: Sequence[Any] | None,
     filter: Mapping[str, Any] | None,
 ) -> Choice:
-    actor.require(PERMISSION)
-    member = Member.objects.select_related("department").get(pk=member.pk)  # as they are now
-    _manages(actor, member)
+    if member is None:
+        actor.require(OF_ONES_OWN)
+        if ids is None and filter is None:
+            raise Invalid({"member": [_("Say whose contacts, or which: by ids or by a filter.")]})
+    else:
+        actor.require(OF_OTHERS)
+        member = Member.objects.select_related("department").get(pk=member.pk)  # as they are now
+        _manages(actor, member)
     if len(message.strip()) > MOST_MESSAGE:
         raise Invalid({"message": [_("At most 200 characters.")]})
     selection = None if ids is None and filter is None else Selection.of(actor, ids=ids, filter=filter)
-    kind = Kind.RESIGNED if member.status == Member.Status.RESIGNED else Kind.ON_JOB
+    left = member is not None and member.status == Member.Status.RESIGNED
     checked = plan if isinstance(plan, Plan) else Plan.of(actor, plan)
-    if any(member.pk in part.takers for part in checked.parts):
+    giver = member.pk if member is not None else actor.member_id if _related_only(actor) else None
+    if any(giver in part.takers for part in checked.parts):
         raise Invalid({"takers": [_("Nobody takes over from themselves.")]})
-    return Choice(actor, member, kind, checked, selection, checked.takers(actor, but=member.pk))
+    takers = checked.takers(actor, but=giver)
+    return Choice(actor, member, Kind.RESIGNED if left else Kind.ON_JOB, checked, selection, takers)
+
+
+def _related_only(actor: Actor) -> bool:
+    """Does the actor hand over nothing but what they own?"""
+    return actor.member is not None and actor.member.role.scope == Role.Scope.RELATED
+
+
+def _of_one_member(transfer: Transfer) -> None:
+    """Contacts that were chosen from the list and are all of one member make an order about this member."""
+    givers = transfer.items.order_by("member_id").values_list("member_id", flat=True).distinct()[:2]
+    if len(givers) == 1:
+        Transfer.objects.filter(pk=transfer.pk).update(member=givers[0])
+
+
+def _answers_for(actor: Actor, transfer: Transfer) -> None:
+    """Admins do so for every hand-over that they see, others for what they ordered themselves."""
+    if not actor.may(OF_OTHERS):
+        actor.require(OF_ONES_OWN)
+        if transfer.by_id != actor.member_id:
+            raise NotFound()
 
 
 def _manages(actor: Actor, member: Member) -> None:

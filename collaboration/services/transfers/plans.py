@@ -85,12 +85,12 @@ class Plan:
             "groups": self.groups,
         }
 
-    def takers(self, actor: Actor, *, but: UUID) -> list[list[Member]]:
+    def takers(self, actor: Actor, *, but: UUID | None) -> list[list[Member]]:
         """The takers of each part as they are now: active members whom the actor may name, without `but`.
 
         Raises Invalid when a part has nobody left.
         """
-        members = nameable(actor).exclude(pk=but)
+        members = nameable(actor) if but is None else nameable(actor).exclude(pk=but)
         named = members.in_bulk({taker for part in self.parts for taker in part.takers})
         found = []
         for part in self.parts:

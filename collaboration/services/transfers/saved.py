@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from collaboration.models import InheritanceRule
+from collaboration.rules.transfers import OF_OTHERS
 from collaboration.services.transfers import notices, orders
 from collaboration.services.transfers.plans import Plan
 from common import clock
@@ -25,7 +26,7 @@ def save_rule(
 
     The nearest rule up the tree counts. Graded admins make rules for their departments only.
     """
-    actor.require(orders.PERMISSION)
+    actor.require(OF_OTHERS)
     require_department(actor, department.pk if department else None)
     checked = Plan.of(actor, plan)
     rule = InheritanceRule.objects.select_for_update(no_key=True, of=("self",)).filter(department=department).first()
@@ -38,7 +39,7 @@ def save_rule(
 
 def delete_rule(actor: Actor, *, rule: InheritanceRule) -> None:
     """Nothing happens by itself any more."""
-    actor.require(orders.PERMISSION)
+    actor.require(OF_OTHERS)
     require_department(actor, rule.department_id)
     audit.record(actor, "transfer.rule_deleted", rule, before={"plan": rule.plan})
     rule.delete()

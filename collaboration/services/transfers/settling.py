@@ -15,7 +15,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from collaboration.models import Transfer
-from collaboration.rules.transfers import Reason, State
+from collaboration.rules.transfers import OF_OTHERS, Reason, State
 from collaboration.services.transfers import notices
 from common import clock
 from common.errors import Invalid
@@ -61,7 +61,7 @@ def report_results(actor: Actor, *, transfer: Transfer, results: Sequence[Result
     Facts about items that wait no longer are passed over, so a report may come twice; returns how many were new.
     Raises Invalid for items that are not of this order.
     """
-    actor.require("contacts.assign")
+    actor.require(OF_OTHERS)
     wanted = {result.item: result for result in results}
     known = rows(
         """

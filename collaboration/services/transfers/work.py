@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from collaboration.models import Transfer
-from collaboration.rules.transfers import BATCH, Kind, due_at
+from collaboration.rules.transfers import BATCH, OF_ONES_OWN, OF_OTHERS, Kind, due_at
 from collaboration.services.transfers import choosing
 from collaboration.services.transfers.settling import (
     FRIEND,
@@ -23,6 +23,7 @@ from common import clock
 from common.errors import NotFound
 from common.sql import execute, row, rows, subquery
 from common.tenancy import current_enterprise_id
+from contacts import access
 from contacts.models import Contact
 from enterprises import audit
 from enterprises.actors import Actor
@@ -38,7 +39,8 @@ _WAITING = """enterprise_id = %(enterprise)s AND transfer_id = %(transfer)s AND 
 def run(context: JobContext) -> dict[str, Any]:
     """The handler; goes on with whatever of the order was not started yet. Result: how many came to which state."""
     transfer_id = UUID(context.params["transfer"])
-    context.actor.require("contacts.assign")
+    if not context.actor.may(OF_OTHERS):
+        context.actor.require(OF_ONES_OWN)
     started = 1
     while started:
         with context.step():
@@ -70,15 +72,19 @@ def _start_contacts(actor: Actor, transfer: Transfer) -> int:
     contacts = lock_contacts(items)
     seen = Contact.objects.visible_to(actor).filter(pk__in=contacts)
     visible, params = subquery(seen.values("id", "owner_id"), "visible")
-    params |= choosing.limits(actor, kind.value) | {
-        "enterprise": current_enterprise_id(),
-        "transfer": transfer.pk,
-        "items": items,
-        "taker": taker,
-        "now": now,
-        "due": due_at(Kind.ON_JOB if outside else kind, now, numbers),
-        "limit": numbers.taker_limit,
-    }
+    params |= (
+        access.asking(actor)
+        | choosing.limits(actor, kind.value)
+        | {
+            "enterprise": current_enterprise_id(),
+            "transfer": transfer.pk,
+            "items": items,
+            "taker": taker,
+            "now": now,
+            "due": due_at(Kind.ON_JOB if outside else kind, now, numbers),
+            "limit": numbers.taker_limit,
+        }
+    )
     params["room"] = _room(taker, numbers.taker_limit)
     execute(
         f"""
@@ -92,7 +98,7 @@ def _start_contacts(actor: Actor, transfer: Transfer) -> int:
             WHERE item.enterprise_id = %(enterprise)s AND item.id = ANY (%(items)s)
         ), judged AS (
             SELECT *, friend AND NOT known AS needs, CASE
-                WHEN unseen THEN 'not_found' WHEN NOT (friend OR owned) THEN 'not_theirs'
+                WHEN unseen THEN 'not_found' WHEN NOT (owned OR friend AND NOT %(staff)s) THEN 'not_theirs'
                 WHEN %(room)s IS NULL THEN 'taker_gone' WHEN blocked IS NOT NULL THEN 'too_often' ELSE '' END AS reason
             FROM asked
         ), placed AS MATERIALIZED (
