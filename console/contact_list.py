@@ -75,13 +75,13 @@ class ContactList(Page):
             "guide_url": self._address("space-guide", "spaces.view"),
             "may_share": self.actor.may("views.share"),
             "column_names": ".".join(column.name for column in columns),
+            "chips": chips(self.actor, asked.params, listing.ordering),
         }
         if request.htmx:  # type: ignore[attr-defined]
             response = self.render(context, template=f"{self.template}#results", status=400 if errors else 200)
             return replace_url(response, _without_empty(request))
         context |= {
             "params": asked.params,
-            "chips": chips(self.actor, asked.params, listing.ordering),
             "filters": self._filters(asked.params),
             "more": sum(1 for name in asked.params if name not in ("search", "owner", "status", "grade")),
             "may_add": self.actor.may("contacts.add"),

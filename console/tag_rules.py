@@ -9,6 +9,8 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
+from django.utils.formats import number_format
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Refusal
@@ -16,7 +18,7 @@ from console.base import Page
 from console.contact_forms import member_choices
 from console.forms import attach
 from console.imports import job_address
-from contacts import tag_usage
+from contacts import tag_history, tag_usage
 from contacts.models import Contact, Tag, TagRule
 from contacts.rules import Activity, Grade, Status, TagEffect
 from contacts.services import tag_merges
@@ -37,6 +39,36 @@ def _several(label: Any, choices: Any = ()) -> forms.MultipleChoiceField:
     return forms.MultipleChoiceField(
         label=label, choices=choices, required=False, widget=forms.SelectMultiple(attrs={"size": 5})
     )
+
+
+def rule_conditions(history: tag_history.History) -> list[str]:
+    """All conditions of the rule that was tried."""
+    return [*history.asked, *history.as_today]
+
+
+def history_chart(history: tag_history.History) -> dict[str, Any]:
+    """Contacts that would have got and lost the tag, by night, with the same numbers as a table."""
+    names = [gettext("Would have got it"), gettext("Would have lost it")]
+    days = history.told.days
+    labels = [f"{day:%Y-%m-%d}" for day, *_numbers in days]
+    series = [
+        {"type": "bar", "name": name, "color": colour, "barMaxWidth": 24, "data": [row[number] for row in days]}
+        for number, (name, colour) in enumerate(zip(names, ("blue", "orange"), strict=True), start=1)
+    ]
+    return {
+        "option": {
+            "legend": {"data": names},
+            "tooltip": {"trigger": "axis"},
+            "xAxis": {"type": "category", "data": labels},
+            "yAxis": {"type": "value", "minInterval": 1},
+            "series": series,
+        },
+        "columns": [gettext("Night"), *names],
+        "rows": [
+            [label, *(number_format(number, force_grouping=True) for number in row[1:])]
+            for label, row in zip(labels, days, strict=True)
+        ],
+    }
 
 
 class RuleForm(forms.Form):
@@ -68,7 +100,16 @@ class RuleForm(forms.Form):
     spend_from = forms.IntegerField(label=_("Spent at least (CNY)"), min_value=0, max_value=10**9, required=False)
     spend_below = forms.IntegerField(label=_("Spent less than (CNY)"), min_value=0, max_value=10**9, required=False)
 
-    RULE = ("name", "effect", "tag", "active", "position")
+    past = forms.TypedChoiceField(
+        label=_("Look back"),
+        choices=[(30, _("30 days")), (90, _("90 days"))],
+        coerce=int,
+        required=False,
+        empty_value=30,
+        help_text=_("“Try” also tells what the rule would have done in this time."),
+    )
+
+    RULE = ("name", "effect", "tag", "active", "position", "past")
 
     def __init__(self, data: Any, page: Page, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
@@ -152,27 +193,41 @@ class RuleEdit(RulePage):
             with transaction.atomic():
                 given = form.given()
                 if action == "try":
-                    return self._show(rule, form, trial=self._try(rule, given))
+                    tried = self._tried(rule, given)
+                    trial = services.try_out(self.actor, rule=tried)
+                    history = tag_history.look_back(self.actor, rule=tried, days=form.cleaned_data["past"])
+                    return self._show(rule, form, trial=trial, history=history)
                 services.save(self.actor, rule=rule, **given)
         except Refusal as refusal:
             return self._show(rule, attach(form, refusal), status=refusal.status)  # type: ignore[arg-type]
         messages.success(request, _("The rule was saved."))
         return self.redirect(self.rules_url())
 
-    def _try(self, rule: TagRule | None, given: dict[str, Any]) -> services.Trial:
+    def _tried(self, rule: TagRule | None, given: dict[str, Any]) -> TagRule:
+        """The rule as it stands in the form, not saved."""
         conditions = services.checked(self.actor, given["conditions"])
         tried = TagRule(conditions=conditions, effect=given["effect"], tag=given["tag"], position=10**6)
         if rule is not None:
             tried.pk, tried._state.adding = rule.pk, False
             tried.position = rule.position if given["position"] is None else given["position"]
-        return services.try_out(self.actor, rule=tried)
+        return tried
 
     def _show(
-        self, rule: TagRule | None, form: Any, status: int = 200, trial: services.Trial | None = None
+        self,
+        rule: TagRule | None,
+        form: Any,
+        status: int = 200,
+        trial: services.Trial | None = None,
+        history: tag_history.History | None = None,
     ) -> HttpResponseBase:
         if rule is not None:
             self.title = rule.name
-        context = {"rule": rule, "form": form, "trial": trial, "back": self.rules_url()}
+        context = {"rule": rule, "form": form, "trial": trial, "history": history, "back": self.rules_url()}
+        if history is not None:
+            named = {name: form[name].label if name in form.fields else name for name in rule_conditions(history)}
+            context["asked"] = [named[name] for name in history.asked]
+            context["as_today"] = [named[name] for name in history.as_today]
+            context["chart"] = history_chart(history)
         return self.render(context, status=status)
 
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.rest import Body
-from contacts import tag_usage, worn_tags
+from contacts import tag_history, tag_usage, worn_tags
 from contacts.api import shapes
 from contacts.api.contacts import ContactView
 from contacts.models import Tag, TagRule
@@ -74,6 +74,15 @@ class TagRuleBody(Body):
     position = serializers.IntegerField(min_value=0, max_value=10000, required=False)
 
 
+class TrialBody(TagRuleBody):
+    past_days = serializers.IntegerField(
+        min_value=1,
+        max_value=tag_history.LONGEST,
+        required=False,
+        help_text=_("Also tell what the rule would have done in so many days that are over."),
+    )
+
+
 class TagRuleShape(serializers.Serializer):
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -88,6 +97,39 @@ class TagRuleShape(serializers.Serializer):
 RULES = shapes.page_of(TagRuleShape)
 
 
+class HistoryDayShape(serializers.Serializer):
+    day = serializers.DateField()
+    put = serializers.IntegerField()
+    taken = serializers.IntegerField()
+
+
+class HistoryExampleShape(serializers.Serializer):
+    contact = shapes.NamedShape()
+    day = serializers.DateField()
+    answers = serializers.BooleanField(help_text=_("It began to answer the conditions; false: it ceased to."))
+    known_days = serializers.IntegerField()
+    silent_days = serializers.IntegerField()
+    spend = serializers.DecimalField(max_digits=14, decimal_places=2)
+
+
+class HistoryShape(serializers.Serializer):
+    days = serializers.IntegerField()
+    contacts = shapes.CountShape()
+    looked_at = serializers.IntegerField(help_text=_("So many of the contacts were looked at, drawn by chance."))
+    asked = serializers.ListField(
+        child=serializers.CharField(), help_text=_("The conditions that were asked of each night.")
+    )
+    as_today = serializers.ListField(
+        child=serializers.CharField(), help_text=_("The conditions that are known only as they are today.")
+    )
+    blurred = serializers.BooleanField(help_text=_("Interactions of that time are deleted in part."))
+    at_first = serializers.IntegerField(help_text=_("Contacts that answered on the first night already."))
+    put = serializers.IntegerField()
+    taken = serializers.IntegerField()
+    by_day = HistoryDayShape(many=True)
+    examples = HistoryExampleShape(many=True)
+
+
 class TrialShape(serializers.Serializer):
     matching = shapes.CountShape()
     changes = shapes.CountShape(help_text=_("Contacts that would get or lose the tag."))
@@ -96,6 +138,7 @@ class TrialShape(serializers.Serializer):
     )
     removes = shapes.CountShape(help_text=_("Contacts from whom the rule would take it off again."))
     contacts = shapes.NamedShape(many=True, help_text=_("Some of those that would change."))
+    history = HistoryShape(allow_null=True, help_text=_("Null unless past_days was given."))
 
 
 class FindingShape(serializers.Serializer):
@@ -131,6 +174,34 @@ def represent(rule: TagRule) -> dict[str, Any]:
         "active": rule.active,
         "position": rule.position,
         "applied_at": rule.applied_at,
+    }
+
+
+def past_of(history: tag_history.History) -> dict[str, Any]:
+    """What a rule would have done, as documents show it."""
+    told = history.told
+    return {
+        "days": history.days,
+        "contacts": counted(history.contacts),
+        "looked_at": history.looked_at,
+        "asked": history.asked,
+        "as_today": history.as_today,
+        "blurred": history.blurred,
+        "at_first": told.at_first,
+        "put": told.put,
+        "taken": told.taken,
+        "by_day": [{"day": day, "put": put, "taken": taken} for day, put, taken in told.days],
+        "examples": [
+            {
+                "contact": named(one.contact),
+                "day": one.day,
+                "answers": one.put,
+                "known_days": one.known_days,
+                "silent_days": one.silent_days,
+                "spend": one.spend,
+            }
+            for one in history.examples
+        ],
     }
 
 
@@ -209,9 +280,9 @@ class RuleView(ContactView):
         services.require(self.actor)
         return get_or_404(TagRule.objects.select_related("tag"), pk)
 
-    def given(self) -> dict[str, Any]:
+    def given(self, body: type[TagRuleBody] = TagRuleBody) -> dict[str, Any]:
         """The checked body, with its tag."""
-        data = self.read(TagRuleBody)
+        data = self.read(body)
         data["tag"] = reference(Tag.objects.all(), data["tag"], "tag")
         return data
 
@@ -261,19 +332,22 @@ class OneRuleView(RuleView):
 
 
 class TrialView(RuleView):
-    """What a rule would do to the contacts as they are, without writing anything."""
+    """What a rule would do to the contacts as they are, and would have done in the past, without writing anything."""
 
     permissions = {"POST": "tags.manage"}
 
-    @extend_schema(request=TagRuleBody, responses=TrialShape)
+    @extend_schema(request=TrialBody, responses=TrialShape)
     def post(self, request: Request) -> Response:
-        data = self.given()
+        data = self.given(TrialBody)
         conditions = services.checked(self.actor, data["conditions"])
         last = data.get("position", 10**6)
         rule = TagRule(conditions=conditions, effect=data["effect"], tag=data["tag"], position=last)
         trial = services.try_out(self.actor, rule=rule)
         numbers = {name: counted(getattr(trial, name)) for name in ("matching", "changes", "refused", "removes")}
-        return Response({**numbers, "contacts": [named(contact) for contact in trial.contacts]})
+        contacts = [named(contact) for contact in trial.contacts]
+        days = data.get("past_days")
+        past = past_of(tag_history.look_back(self.actor, rule=rule, days=days)) if days else None
+        return Response({**numbers, "contacts": contacts, "history": past})
 
 
 class ApplyView(RuleView):

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from django.utils.translation import gettext as _
 from icalendar import Alarm, Calendar, Event
@@ -15,6 +15,7 @@ from contacts.rules import FollowUpKind
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Member
+from enterprises.services import zone
 
 PAST = timedelta(days=30)
 AHEAD = timedelta(days=366)
@@ -65,9 +66,11 @@ def calendar(actor: Actor, *, address: str) -> bytes:
     made.add("prodid", "-//SCRM//Follow-ups//EN")
     made.add("version", "2.0")
     made.add("method", "PUBLISH")
+    made.add("x-wr-timezone", actor.enterprise.timezone)
     made.add("x-wr-calname", _("Follow-ups · %(enterprise)s") % {"enterprise": actor.enterprise.name})
     for plan in plans.select_related("contact").order_by("next_at", "id")[:MOST]:
-        made.add_component(_event(plan, address, now))
+        made.add_component(_event(plan, address, now, zone(actor.enterprise)))
+    made.add_missing_timezones(first_date=(now - PAST).date(), last_date=(now + AHEAD).date())
     return made.to_ical()
 
 
@@ -76,14 +79,14 @@ def path_of(code: str, secret: str) -> str:
     return f"/calendar/{code}/{secret}.ics"
 
 
-def _event(plan: FollowUp, address: str, now: datetime) -> Event:
+def _event(plan: FollowUp, address: str, now: datetime, local: tzinfo) -> Event:
     event = Event()
     assert plan.next_at is not None
     event.add("uid", f"{plan.pk}@follow-ups")
     event.add("dtstamp", now)
     event.add("sequence", plan.version)
-    event.add("dtstart", plan.next_at)
-    event.add("dtend", plan.next_at + LENGTH)
+    event.add("dtstart", plan.next_at.astimezone(local))
+    event.add("dtend", (plan.next_at + LENGTH).astimezone(local))
     event.add("summary", f"{plan.contact} · {FollowUpKind(plan.kind).label}")
     event.add("description", plan.text)
     event.add("url", f"{address}contacts/{plan.contact_id}/follow-ups/")

@@ -22,7 +22,7 @@ from enterprises.services import zone
 from enterprises.services.members import resign_member
 from quota.models import Account
 from quota.services import buy_package, record_platform_served
-from scrm.demo import alerts, campaigns, hand_overs, helpers, names, shares
+from scrm.demo import alerts, campaigns, care, hand_overs, helpers, names, shares
 from scrm.demo.customers import (
     CONTACT_COLUMNS,
     INTERACTION_COLUMNS,
@@ -139,7 +139,8 @@ class Story:
         self.stage.employ(began + timedelta(hours=1), tree, people)
         with self.stage.scene(began + timedelta(hours=4)) as actor:
             for position, (group, tags) in enumerate(TAGS.items()):
-                create_tag_group(actor, name=group, tags=tags, position=position)
+                create_tag_group(actor, name=group, tags=tags, position=position, colour=care.COLOURS[group])
+            care.make_rules(actor)
 
     # --- The plan -----------------------------------------------------------------------------------------
 
@@ -164,6 +165,8 @@ class Story:
         self._plan_archives()
         sellers = [[member.split()[1] for member in team[1:]] for team in REGIONS.values()]
         helpers.plan(self.stage, self.customers, sellers[:4], self.today)
+        writers = [*LOG_IN[::-1], *(team[2].split()[1] for team in REGIONS.values())]
+        care.plan(self.stage, self.customers, writers, self.today)
         self._plan_list_with_faults()
         for start, end in self._quarters():
             moment = end + timedelta(hours=9, minutes=30)
@@ -306,19 +309,23 @@ class Story:
     def _plan_losses(self) -> None:
         """Some customers deleted their member."""
         fallen = [each for each in self.customers if each.silent_from and each.interactions]
-        for customer in self.random.sample(fallen, self.size.lost):
+        for number, customer in enumerate(self.random.sample(fallen, self.size.lost)):
             assert customer.silent_from is not None
             customer.lost = True
             since = max(customer.silent_from, customer.added_at + timedelta(days=8))
             until = self.today - timedelta(days=10)
             moment = since + (until - since) * self.random.random() if since < until else since
+            if number % 2:  # half of them in the last weeks, before the last clean-up
+                moment = max(since, self.today - timedelta(days=8 + number * 27 % 29, hours=-9 - number % 9))
             self.stage.later_scene(moment, self._losing(customer), customer.owner)
+            if number % 5 == 1:
+                self.stage.later_scene(moment + timedelta(hours=5), self._losing(customer, by="member"), customer.owner)
 
-    def _losing(self, customer: Customer) -> Scene:
+    def _losing(self, customer: Customer, by: str = "contact") -> Scene:
         def scene(actor: Actor) -> None:
             contact = Contact.objects.get(external_userid=customer.external_userid)
             assert actor.member is not None
-            end_follow(actor, contact=contact, member=actor.member, by="contact")
+            end_follow(actor, contact=contact, member=actor.member, by=by)
 
         return scene
 
@@ -374,6 +381,7 @@ class Story:
         shares.divide(self.stage, self.today, tier=self.size.tier, regions=SIZES, leaders=REGIONS)
         shares.compare(self.stage, self.now, not_released=self.size.not_released_yet)
         self.stage.nightly(self.now, "contacts.grade", "contacts.tag_inactive", "quota.verify", "quota.forecast")
+        care.end(self.stage, now=self.now)
         alerts.end(self.stage, now=self.now)
         hand_overs.end(self.stage, now=self.now)
 

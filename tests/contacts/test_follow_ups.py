@@ -430,6 +430,25 @@ def test_c14_the_calendar_shows_what_one_has_planned_at_a_secret_address(enterpr
     assert event["URL"] == f"http://testserver/e/{enterprise.code}/contacts/{contact.pk}/follow-ups/"
 
 
+def test_c14_the_calendar_speaks_in_the_enterprises_time(enterprise):
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        actor.enterprise.timezone = "America/New_York"
+        actor.enterprise.save(update_fields=["timezone"])
+        contact = factories.contact(actor)
+        moment = (clock.now() + timedelta(days=2)).astimezone(ZoneInfo("America/New_York"))
+        moment = moment.replace(hour=9, minute=0, second=0, microsecond=0)
+        follow_ups.write(actor, contact=contact, text="x", next_at=moment.astimezone(UTC))
+        secret = calendars.open_feed(actor)
+    content = Client().get(path(enterprise, secret)).content
+    made = Calendar.from_ical(content)
+    (event,) = made.walk("VEVENT")
+    assert (event["DTSTART"].dt, event["DTSTART"].dt.utcoffset()) == (moment, moment.utcoffset())
+    assert f"DTSTART;TZID=America/New_York:{moment:%Y%m%dT%H%M%S}".encode() in content
+    assert [zone["TZID"] for zone in made.walk("VTIMEZONE")] == ["America/New_York"]
+    assert made["X-WR-TIMEZONE"] == "America/New_York"
+
+
 def test_c14_a_calendar_address_can_be_revoked_and_made_anew(enterprise, other_enterprise):
     with tenant(enterprise.pk):
         actor = factories.super_admin(enterprise)

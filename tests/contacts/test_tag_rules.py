@@ -387,6 +387,11 @@ def test_c13_x1_rules_and_merging_by_the_api(api, enterprise):
     body = {"name": "低价值", "conditions": {"grade": ["low"]}, "effect": "keep", "tag": high, "active": True}
     trial = api.post("/api/v1/tag-rules/trial", body, "application/json").json()
     assert trial["changes"] == {"value": 1, "exact": True} and trial["contacts"][0]["id"] == str(contact.pk)
+    assert trial["history"] is None
+    asked = {**body, "conditions": {"grade": ["low"], "kind": ["wechat"]}, "past_days": 30}
+    history = api.post("/api/v1/tag-rules/trial", asked, "application/json").json()["history"]
+    assert (history["days"], history["asked"], history["as_today"], history["put"]) == (30, ["grade"], ["kind"], 0)
+    assert api.post("/api/v1/tag-rules/trial", {**asked, "past_days": 91}, "application/json").status_code == 400
     made = api.post("/api/v1/tag-rules", body, "application/json").json()
     assert api.post("/api/v1/tag-rules", body, "application/json").json()["code"] == "name_taken"
     run = api.post(f"/api/v1/tag-rules/{made['id']}/apply", {}, "application/json")
@@ -416,6 +421,11 @@ def test_c13_the_console_tries_saves_and_shows(browser, enterprise):
     form = {"name": "低价值", "effect": "tag", "tag": high, "active": "on", "grade": ["low"], "silent_days": ""}
     tried = browser.post(f"{base}/rules/new/", {**form, "action": "try"}).content.decode()
     assert "What it would do now" in tried and "王小明" in tried
+    asked = {**form, "source": "x", "past": "90", "action": "try"}
+    tried = browser.post(f"{base}/rules/new/", asked).content.decode()
+    assert "What it would have done in the last 90 days" in tried
+    assert "Asked of each night: Grade." in tried
+    assert "Known only as it is today, and asked of today: Source." in tried
     with tenant(enterprise.pk):
         assert not TagRule.objects.exists()
     assert browser.post(f"{base}/rules/new/", {**form, "action": "save"}).status_code == 302

@@ -76,6 +76,24 @@ def test_a_view_is_saved_and_found_again(login, page: Page) -> None:
     expect(page.locator(".view")).to_have_count(1)
 
 
+def test_the_chips_follow_what_one_types(login, page: Page) -> None:
+    login(path="contacts/?search=wxl")
+    page.locator("[data-dialog='#save-view']").click()
+    page.fill("#view-name", "小丽们")
+    page.locator("#save-view .btn-primary").click()
+    expect(page.locator(".view.is-present")).to_have_text("小丽们")
+    page.goto(page.url.split("?")[0])
+    expect(page.locator(".view.is-present")).not_to_have_text("小丽们")
+    page.locator("#f-search").press_sequentially("wxl")
+    expect(page.locator(".view.is-present")).to_have_text("小丽们")
+    expect(page.locator("#f-search")).to_be_focused()
+    page.keyboard.press("Backspace")
+    expect(page.locator(".view.is-present")).to_have_count(0)
+    page.goto(f"{page.url.split('?')[0]}?search=wxl")
+    page.locator(".views form button").click()
+    expect(page.locator(".view")).to_have_count(1)
+
+
 def test_c11_the_list_follows_what_one_types_and_bulk_work_follows_the_list(login, page: Page) -> None:
     login(path="contacts/?page_size=20")
     expect(page.locator("#results tbody tr")).to_have_count(20)

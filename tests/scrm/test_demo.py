@@ -6,14 +6,26 @@ import pytest
 
 from common import clock
 from common.tenancy import tenant
-from contacts.models import Contact, Follow, GroupMember, Interaction
+from contacts.models import (
+    CleanUp,
+    Contact,
+    Follow,
+    FollowUp,
+    FollowUpFile,
+    GroupMember,
+    Interaction,
+    Tag,
+    TagGroup,
+)
+from contacts.rules import Plan, plan
 from enterprises.models import Enterprise, Member, User
+from enterprises.services import zone
 from jobs.models import Delivery, JobRun, Webhook
 from quota import queries
 from quota.models import Alert
 from quota.services import verify_counts
 from scrm import demo
-from scrm.demo import platform, retailer
+from scrm.demo import care, platform, retailer
 from tests import factories
 from upstream.queries import bridges
 
@@ -70,6 +82,19 @@ def test_q14_the_demo_tells_one_story_whose_numbers_agree():
         assert (joined.present.partner_name, joined.present.people) == (retailer.NAME, 3)
         assert {share.title for share in inside.shares} == {"包装耗材年度询价会", "产品图与参数", "华东区特价清单"}
         assert len(inside.contacts) > 2 and inside.partners == []
+
+    with tenant(shop.pk):
+        plans = {plan(one.next_at, clock.now(), zone(shop)) for one in FollowUp.objects.filter(done_at=None)}
+        assert plans == set(Plan)
+        assert FollowUp.objects.exclude(done_at=None).exists() and FollowUpFile.objects.exists()
+        assert set(Tag.objects.filter(rules__active=True).values_list("taggings__rule__name", flat=True)) == {
+            name for name, _tag, _conditions in care.RULES
+        }
+        assert set(TagGroup.objects.values_list("colour", flat=True)) == {"blue", *care.COLOURS.values()}
+        round_ = CleanUp.objects.get()
+        assert (round_.state, round_.due_at > clock.now()) == ("announced", True)
+        month = clock.now() - timedelta(days=30)
+        assert Follow.objects.filter(ended_at__gt=month).count() >= 2
 
     with tenant(by_name[platform.NAME].pk):
         assert verify_counts()["ok"]
