@@ -97,13 +97,13 @@ class TagRuleShape(serializers.Serializer):
 RULES = shapes.page_of(TagRuleShape)
 
 
-class HistoryDayShape(serializers.Serializer):
+class RulePastDayShape(serializers.Serializer):
     day = serializers.DateField()
     put = serializers.IntegerField()
     taken = serializers.IntegerField()
 
 
-class HistoryExampleShape(serializers.Serializer):
+class RulePastExampleShape(serializers.Serializer):
     contact = shapes.NamedShape()
     day = serializers.DateField()
     answers = serializers.BooleanField(help_text=_("It began to answer the conditions; false: it ceased to."))
@@ -112,7 +112,7 @@ class HistoryExampleShape(serializers.Serializer):
     spend = serializers.DecimalField(max_digits=14, decimal_places=2)
 
 
-class HistoryShape(serializers.Serializer):
+class RulePastShape(serializers.Serializer):
     days = serializers.IntegerField()
     contacts = shapes.CountShape()
     looked_at = serializers.IntegerField(help_text=_("So many of the contacts were looked at, drawn by chance."))
@@ -126,8 +126,8 @@ class HistoryShape(serializers.Serializer):
     at_first = serializers.IntegerField(help_text=_("Contacts that answered on the first night already."))
     put = serializers.IntegerField()
     taken = serializers.IntegerField()
-    by_day = HistoryDayShape(many=True)
-    examples = HistoryExampleShape(many=True)
+    by_day = RulePastDayShape(many=True)
+    examples = RulePastExampleShape(many=True)
 
 
 class TrialShape(serializers.Serializer):
@@ -138,7 +138,7 @@ class TrialShape(serializers.Serializer):
     )
     removes = shapes.CountShape(help_text=_("Contacts from whom the rule would take it off again."))
     contacts = shapes.NamedShape(many=True, help_text=_("Some of those that would change."))
-    history = HistoryShape(allow_null=True, help_text=_("Null unless past_days was given."))
+    history = RulePastShape(allow_null=True, help_text=_("Null unless past_days was given."))
 
 
 class FindingShape(serializers.Serializer):
