@@ -32,6 +32,7 @@ JOBS = (
     ("contacts.sweep_files", "04:53", 60),
     ("contacts.forget", "05:03", 60),
     ("upstream.expire_invitations", "08:31", 60),
+    ("upstream.follow", "05:33", 60),
     ("jobs.clean_up", "05:13", 120),
 )
 
