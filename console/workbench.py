@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common import throttle
@@ -19,6 +20,7 @@ from common.rest import client_address
 from console.forms import attach
 from console.joining import HOUR, page
 from console.spaces import opening
+from enterprises.services import zone
 from upstream.models import Message, Share
 from upstream.services import relinking, workbench
 
@@ -92,9 +94,9 @@ def bench(request: HttpRequest, firm: str, code: str) -> HttpResponse:
         found = workbench.bench(firm, code, proof=request.COOKIES.get(COOKIE, ""), space=space)
     except Forbidden:
         return render(request, "console/spaces/workbench_lock.html", status=403)
-    return render(
-        request, "console/spaces/workbench.html", {"bench": found, "code": code, "address_form": AddressForm()}
-    )
+    context = {"bench": found, "code": code, "address_form": AddressForm()}
+    with timezone.override(zone(found.enterprise)):
+        return render(request, "console/spaces/workbench.html", context)
 
 
 def _unlock(request: HttpRequest, firm: str, code: str) -> HttpResponse:
@@ -138,9 +140,18 @@ def _handed_out(found: Share | Message) -> HttpResponseBase:
     return opening.opened(found.kind, url=found.url, file=found.file, file_name=found.file_name)
 
 
+def meeting(request: HttpRequest, firm: str, code: str, share: UUID) -> HttpResponse:
+    """A meeting as a file for the person's calendar."""
+    found = workbench.meeting(firm, code, proof=request.COOKIES.get(COOKIE, ""), share=share)
+    response = HttpResponse(found, content_type="text/calendar; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="meeting.ics"'
+    return response
+
+
 urlpatterns = [
     path("workbench/<slug:firm>/<slug:code>/", bench, name="workbench"),
     path("workbench/<slug:firm>/<slug:code>/<uuid:share>/", behind_the_link(opened), name="workbench-open"),
+    path("workbench/<slug:firm>/<slug:code>/<uuid:share>.ics", behind_the_link(meeting), name="workbench-meeting"),
     path(
         "workbench/<slug:firm>/<slug:code>/messages/<uuid:message>/",
         behind_the_link(message),

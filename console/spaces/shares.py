@@ -26,6 +26,12 @@ class ShareForm(RowsForm):
     title = forms.CharField(label=_("Title"), max_length=128)
     url = forms.CharField(label=_("Address"), max_length=2000, required=False, help_text=_("For all kinds but files."))
     file = forms.FileField(label=_("File"), required=False, help_text=_("At most 20 MB."))
+    starts_at = forms.DateTimeField(
+        label=_("Beginning of the meeting"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("Partners see it in their workbench and can put it into their calendar."),
+    )
     note = forms.CharField(label=_("Note"), max_length=500, required=False)
     space = RowField(label=_("Space"), required=False, empty_label="—")
     series = RowField(

@@ -59,7 +59,7 @@ def open_spaces(stage: Stage, random: Random, now: datetime) -> None:
         )
         link = invitations.create_link(actor, space=buyers, source="上海工博会", days=200)
         invitations.create_link(actor, series=Series.objects.get(), source="官网", approval=True, days=200)
-        _share(actor, brands, buyers, series, groups["销售一组"])
+        _share(actor, now, brands, buyers, series, groups["销售一组"])
         _chat(actor, bloggers, buyers, groups["销售一组"])
     _come(stage, random, now, link.code)
     _convert(stage, now, buyers)
@@ -81,7 +81,7 @@ def _partner(actor: Actor, random: Random, name: str, **details: Any) -> None:
         )
 
 
-def _share(actor: Actor, brands: Space, buyers: Space, series: Series, group: Subgroup) -> None:
+def _share(actor: Actor, now: datetime, brands: Space, buyers: Space, series: Series, group: Subgroup) -> None:
     """What partners find in their workbench."""
     for kind, title, note, where in (
         ("document", "2026 年度框架协议", "请在月底前回签", {"space": brands}),
@@ -90,6 +90,8 @@ def _share(actor: Actor, brands: Space, buyers: Space, series: Series, group: Su
         ("meeting", "新品线上说明会", "欢迎采编同事参加", {"series": series}),
     ):
         target: dict[str, Any] = where
+        if kind == "meeting":
+            target["starts_at"] = (now + timedelta(days=3)).replace(hour=7, minute=0, second=0, microsecond=0)
         shares.create_share(actor, kind=kind, title=title, note=note, url=f"https://qiheng.example/{kind}", **target)
 
 

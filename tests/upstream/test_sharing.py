@@ -1,11 +1,12 @@
 """U11, U3, U6: shares and the partner's workbench by personal link, and attacks on it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from icalendar import Calendar
 
 from common import clock
 from common.errors import Conflict, Invalid
@@ -15,7 +16,7 @@ from tests import factories
 from tests.upstream.conftest import make_partner, make_person, make_space
 from upstream.models import Person, Share, ShareOpen, WorkbenchLink
 from upstream.queries import sharing as queries
-from upstream.services import members, people, shares, spaces, subgroups, workbench
+from upstream.services import chats, members, people, shares, spaces, subgroups, workbench
 
 pytestmark = pytest.mark.django_db
 
@@ -117,6 +118,48 @@ def test_u11_opens_are_counted_per_person_and_what_is_withdrawn_disappears_at_on
         assert ShareOpen.objects.get().times == 2
 
 
+def test_u11_a_meeting_has_a_beginning_in_the_enterprises_zone_and_goes_into_the_calendar(enterprise, world, scope):
+    client = Client()
+    with scope():
+        client.force_login(world["admin"].member.user)
+        Enterprise.objects.filter(pk=enterprise.pk).update(timezone="Asia/Urumqi")
+    form = {"kind": "meeting", "title": "说明会", "url": "https://example.com/m", "starts_at": "2026-06-15T14:00"}
+    assert client.post(f"/e/{enterprise.code}/shares/new/", {**form, "space": str(world["one"].pk)}).status_code == 302
+    with scope():
+        meeting = Share.objects.get()
+        assert meeting.starts_at == datetime(2026, 6, 15, 8, tzinfo=UTC)
+    link = link_of(world)
+    device = Guest(enterprise, link)
+    device.unlock()
+    assert "2026-06-15 14:00" in device.text
+    file = device.client.get(f"{device.url}{meeting.pk}.ics")
+    assert file["Content-Type"].startswith("text/calendar")
+    [event] = Calendar.from_ical(file.content).walk("VEVENT")
+    assert (event["DTSTART"].dt, str(event["SUMMARY"])) == (meeting.starts_at, "说明会")
+    with scope():
+        elsewhere = make_person(world["admin"], make_partner(world["admin"], world["two"]), phone="13700005678")
+    stranger = Guest(enterprise, link_of(world, elsewhere))
+    stranger.unlock()
+    assert stranger.client.get(f"{stranger.url}{meeting.pk}.ics").status_code == 404
+    other = share(world, space=world["one"])
+    assert device.client.get(f"{device.url}{other.pk}.ics").status_code == 404
+    with scope():
+        shares.withdraw(world["admin"], share=meeting)
+    assert device.client.get(f"{device.url}{meeting.pk}.ics").status_code == 404
+
+
+def test_u11_u10_the_workbench_names_the_group_chats_one_is_in(enterprise, world, scope):
+    with scope():
+        for name, people in (("项目群", [world["seat"]]), ("别的群", [])):
+            chat = chats.create_chat(world["admin"], space=world["one"], name=name)
+            if people:
+                chats.add(world["admin"], chat=chat, people=people)
+    device = Guest(enterprise, link_of(world))
+    device.unlock()
+    assert "项目群" in device.text
+    assert "别的群" not in device.text
+
+
 def test_u11_u8_a_share_with_a_series_is_in_every_space_of_it(enterprise, scope):
     with scope():
         admin = factories.super_admin(enterprise)
@@ -147,6 +190,7 @@ def test_u11_files_are_kept_apart_and_only_downloaded(enterprise, world):
         {"title": " "},
         {"kind": "other"},
         {"kind": "file", "url": ""},
+        {"starts_at": datetime(2026, 6, 15, 8, tzinfo=UTC)},
     ],
 )
 def test_u11_what_is_wrong_is_not_shared(world, scope, fields):

@@ -54,6 +54,8 @@ def create_share(
         errors["subgroup"] = [_("This subgroup is in another space.")]
     if kind not in Share.Kind.values:
         errors["kind"] = [_("Choose one of the offered values.")]
+    if starts_at is not None and kind != Share.Kind.MEETING:
+        errors["starts_at"] = [_("Only a meeting has a beginning.")]
     title = names.tidy(title)
     if not 1 <= len(title) <= 128:
         errors["title"] = [_("Give it a title of at most 128 characters.")]

@@ -8,7 +8,7 @@ one by mail themself, see services.relinking.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from hmac import compare_digest
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from uuid import UUID
 from django.core import signing
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
+from icalendar import Calendar, Event
 
 from common import clock, throttle
 from common.errors import Conflict, Forbidden, NotFound
@@ -26,7 +27,7 @@ from enterprises.actors import Actor
 from enterprises.models import Enterprise
 from enterprises.services import policy
 from upstream import queries
-from upstream.models import Message, MessageDelivery, PartnerContact, Person, Share, WorkbenchLink
+from upstream.models import Message, MessageDelivery, PartnerContact, Person, Share, SpaceChat, WorkbenchLink
 from upstream.queries import messaging
 from upstream.rules.visibility import decide
 from upstream.services import people, shares
@@ -72,6 +73,7 @@ class Bench:
     ours: list[tuple[str, Any]]
     colleagues: list[PartnerContact]
     others: list[str]
+    chats: list[str]
     inbox: list[MessageDelivery]
 
 
@@ -121,19 +123,48 @@ def bench(firm: str, code: str, *, proof: str, space: UUID | None = None) -> Ben
             ours=ours,
             colleagues=list(colleagues.order_by("joined_at", "id")[:200]),
             others=list(others[:200]),
+            chats=list(
+                SpaceChat.objects.filter(seats__person=seat).order_by("name", "id").values_list("name", flat=True)
+            ),
             inbox=list(messaging.inbox(link.person_id).filter(seat_id=seat.pk)[:200]),
         )
+
+
+def meeting(firm: str, code: str, *, proof: str, share: UUID) -> bytes:
+    """A meeting that is shared with the person, as a calendar file. Raises NotFound for all else."""
+    with _opened(firm, code, proof) as (enterprise, link):
+        found = _shared(link, share)
+        if found.kind != Share.Kind.MEETING or found.starts_at is None:
+            raise _gone()
+        event = Event()
+        event.add("uid", f"{found.pk}@scrm")
+        event.add("dtstamp", found.created_at)
+        event.add("dtstart", found.starts_at.astimezone(UTC))
+        event.add("summary", found.title)
+        event.add("description", "\n".join(filter(None, (found.note, enterprise.name))))
+        event.add("url", found.url)
+        calendar = Calendar()
+        calendar.add("prodid", "-//SCRM//Workbench//EN")
+        calendar.add("version", "2.0")
+        calendar.add_component(event)
+        return calendar.to_ical()
 
 
 def open_share(firm: str, code: str, *, proof: str, share: UUID) -> Share:
     """A share that one of the person's partners has; counts that it was opened. Raises NotFound for all others."""
     with _opened(firm, code, proof) as (_enterprise, link):
-        for seat in PartnerContact.objects.filter(person=link.person_id).select_related("partner__space"):
-            found = shares.shared_with(seat.partner).filter(pk=share).first()
-            if found is not None:
-                shares.count_open(found, link.person)
-                return found
-        raise _gone()
+        found = _shared(link, share)
+        shares.count_open(found, link.person)
+        return found
+
+
+def _shared(link: WorkbenchLink, share: UUID) -> Share:
+    """A share that one of the person's partners has. Raises NotFound for all others."""
+    for seat in PartnerContact.objects.filter(person=link.person_id).select_related("partner__space"):
+        found = shares.shared_with(seat.partner).filter(pk=share).first()
+        if found is not None:
+            return found
+    raise _gone()
 
 
 def keep_address(firm: str, code: str, *, proof: str, email: str, ip: str | None = None) -> None:
