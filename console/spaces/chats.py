@@ -30,8 +30,8 @@ OFFERED = 50  # people and members of ours to choose from; more are found by the
 
 
 class ChatForm(RowsForm):
-    name = forms.CharField(label=_("Name"), max_length=64)
-    owner = RowField(label=_("Owner"), empty_label=None)
+    name = forms.CharField(label=_("Name of the group chat"), max_length=64)
+    owner = RowField(label=_("Owner of the group chat"), empty_label=None)
     joins_space = forms.BooleanField(
         label=_("Who joins the group chat joins the space"),
         required=False,
