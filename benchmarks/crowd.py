@@ -45,7 +45,7 @@ SELECT uuid7(), %(e)s, 'wmbench' || lpad(n::text, 9, '0'), '', name.text,
        CASE WHEN n %% 9 = 0 THEN 'wecom' ELSE 'wechat' END,
        CASE WHEN n %% 4 = 0 THEN company.text ELSE '' END,
        CASE WHEN n %% 2 = 1 THEN ARRAY['12' || lpad(n::text, 9, '0')] ELSE '{{}}' END, '',
-       CASE WHEN n %% 100 < 4 THEN 'lost' WHEN n %% 100 < 10 THEN 'archived' ELSE 'active' END,
+       CASE WHEN chance.c %% 100 < 4 THEN 'lost' WHEN chance.c %% 100 < 10 THEN 'archived' ELSE 'active' END,
        (%(owners)s::uuid[])[1 + chance.d %% {MEMBERS}], came.at,
        CASE WHEN n %% 50 = 0 THEN 'high' WHEN n %% 10 = 1 THEN 'middle' ELSE 'low' END, 'auto',
        CASE WHEN n %% 50 = 0 THEN 5000 + chance.b %% 90000 WHEN n %% 10 = 1 THEN 1000 + chance.b %% 4000

@@ -5,11 +5,11 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.db.models import BooleanField, F, Q, QuerySet
+from django.db.models import BooleanField, F, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +18,6 @@ from common.errors import Invalid
 
 MAX_SIZE = 200
 EXACT_COUNT = 10_000
-REACH = 4_000  # rows that are looked at one by one before a page is read in another way
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,17 @@ def order_by(ordering: str) -> tuple[str, str]:
     return (ordering, "-id") if ordering.startswith("-") else (ordering, "id")
 
 
+class Near(NamedTuple):
+    """The rows of a list, asked in a way that is quick where they lie dense: tried on the next `reach` of the table."""
+
+    rows: QuerySet
+    reach: int
+
+
 class Keyset:
     """A page of `queryset` after (or before) `cursor`, before it is read. Ordered columns must not be null.
 
-    `rows` are up to `size` + 1 of them; `read` makes the page. `near`: the same rows, asked in a way that is quick
-    where they lie dense: it is tried on the next `REACH` rows of the table in this order, and where it fills no page,
+    `rows` are up to `size` + 1 of them; `read` makes the page. `near` is tried first; where it fills no page,
     `queryset` is read. Raises Invalid when the cursor is not one of ours or belongs to another ordering.
     """
 
@@ -58,7 +63,7 @@ class Keyset:
         ordering: str,
         size: int,
         cursor: str | None = None,
-        near: QuerySet | None = None,
+        near: Near | None = None,
     ) -> None:
         self.ordering = ordering
         self.size = size
@@ -69,7 +74,7 @@ class Keyset:
             self._backwards, self._position = _read(cursor, ordering, queryset)
         self.descending = ordering.startswith("-") != self._backwards
         self.rows = self._ordered(queryset)[: size + 1]
-        self._near = None if near is None else self._ordered(near.filter(self._within_reach(near)))[: size + 1]
+        self._near = None if near is None else self._within(near)[: size + 1]
 
     def read(self, reader: Callable[[QuerySet], list[Any]] = list) -> Page:
         """The page. `reader` reads `rows`, in their order, as objects with the ordered column and `id`."""
@@ -83,16 +88,17 @@ class Keyset:
         sign = "-" if self.descending else ""
         return queryset.order_by(f"{sign}{self.column}", f"{sign}id")
 
-    def _within_reach(self, queryset: QuerySet) -> Q:
-        """Not beyond the last of the next rows: one read of the index says which that is."""
-        model = queryset.model
-        rows = self._ordered(model.objects.all()).values_list(self.column, "id")[:REACH]
+    def _within(self, near: Near) -> QuerySet:
+        """Not beyond the last of the next rows of the table: one read of the index says which that is."""
+        model = near.rows.model
+        rows = self._ordered(model.objects.all()).values_list(self.column, "id")[: near.reach]
         table, column = model._meta.db_table, model._meta.get_field(self.column).column
         text, params = rows.query.sql_with_params()
         beyond, back = (">=", "") if self.descending else ("<=", " DESC")
         last = f"SELECT * FROM ({text}) AS reach (key, id) ORDER BY key{back}, id{back} LIMIT 1"  # noqa: S608
         here = f'("{table}"."{column}", "{table}".id)'
-        return Q(RawSQL(f"{here} {beyond} ({last})", params, output_field=BooleanField()))  # noqa: S611
+        reached = RawSQL(f"{here} {beyond} ({last})", params, output_field=BooleanField())  # noqa: S611
+        return self._ordered(near.rows.filter(reached))
 
     def _page(self, rows: list[Any]) -> Page:
         more = len(rows) > self.size
@@ -108,7 +114,7 @@ class Keyset:
 
 
 def keyset(
-    queryset: QuerySet, *, ordering: str, size: int, cursor: str | None = None, near: QuerySet | None = None
+    queryset: QuerySet, *, ordering: str, size: int, cursor: str | None = None, near: Near | None = None
 ) -> Page:
     """The page of `queryset` after (or before) `cursor`; see Keyset."""
     return Keyset(queryset, ordering=ordering, size=size, cursor=cursor, near=near).read()

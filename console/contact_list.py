@@ -56,7 +56,7 @@ class ContactList(Page):
         listing = Listing(
             request,
             rows_of(contacts),
-            near=None if near is None else rows_of(near),
+            near=near and near._replace(rows=rows_of(near.rows)),
             ordering="-added_at",
             orderings=ORDERINGS,
             counted=count,

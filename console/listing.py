@@ -55,7 +55,7 @@ class Listing:
         sizes: Sequence[int] = SIZES,
         size: int = 50,
         counted: paging.Count | None = None,
-        near: QuerySet | None = None,
+        near: paging.Near | None = None,
     ) -> None:
         self.request = request
         self.queryset = queryset

@@ -326,10 +326,10 @@ class ContactFilter:
     def listed(self) -> QuerySet:
         """The same contacts, for lists, which read them a page at a time from the top."""
         contacts, near = self._listed
-        looked_at = near if self._text and near is not None else contacts  # what a search finds is soon looked at
+        looked_at = near.rows if self._text and near else contacts  # what a search finds is soon looked at
         return search.listed(looked_at, self._text, self.actor)
 
-    def near(self) -> QuerySet | None:
+    def near(self) -> paging.Near | None:
         """The same contacts, for `paging.Keyset`, when there is a way that is quicker where they lie dense."""
         return None if self._text else self._listed.near
 

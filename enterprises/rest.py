@@ -123,7 +123,7 @@ class TenantAPIView(APIView):
         *,
         orderings: Iterable[str] | Mapping[str, str],
         default: str,
-        near: QuerySet | None = None,
+        near: paging.Near | None = None,
     ) -> paging.Keyset:
         """The page that the caller asks for, not read yet: for views that read rows in a way of their own."""
         query = self.request.query_params

@@ -55,13 +55,14 @@ def names(asked, *, ordering="added_at", size=2):
 
 
 @pytest.mark.parametrize("reach", [1, 4, 4_000])
-@pytest.mark.parametrize("selective", [-1, 50_000])
+@pytest.mark.parametrize("selective", [-1, 5_000])
 @pytest.mark.parametrize("few", [-1, 10_000])
 @pytest.mark.parametrize("asked", [{}, {"kind": "wechat"}, {"tag_none": ["01a21529-5826-7768-b1d3-d1b73d5096a9"]}])
 def test_o5_pages_are_the_same_whichever_way_they_are_read(team, seen, monkeypatch, asked, few, selective, reach):
-    monkeypatch.setattr(paging, "REACH", reach)
+    monkeypatch.setattr(sight, "NEAR", reach)
     monkeypatch.setattr(sight, "FEW", few)
-    monkeypatch.setattr(sight, "SELECTIVE", selective)
+    monkeypatch.setattr(sight, "VERY_SELECTIVE", selective)
+    monkeypatch.setattr(sight, "SELECTIVE", -1)
     made = ContactFilter.from_params(asked, team.actors.anna)
     assert (made.near() is not None) == (few < 0 and selective < 0)
     for ordering, expected in (
@@ -78,7 +79,7 @@ def test_o5_pages_are_the_same_whichever_way_they_are_read(team, seen, monkeypat
 def test_c11_o5_a_search_of_somebody_who_sees_many_finds_what_they_see(team, seen, monkeypatch, text):
     for most in (10_000, -1):
         monkeypatch.setattr(sight, "FEW", most)
-        monkeypatch.setattr(sight, "SELECTIVE", -1)
+        monkeypatch.setattr(sight, "VERY_SELECTIVE", -1)
         made = ContactFilter.from_params({"search": text}, team.actors.anna)
         assert made.near() is None
         expected = seen if text in "王w" else seen[:6] if text == "王0" else []
@@ -86,11 +87,21 @@ def test_c11_o5_a_search_of_somebody_who_sees_many_finds_what_they_see(team, see
         assert made.count().value == len(expected)
 
 
+def test_o5_a_filter_that_leaves_few_lets_a_list_be_walked_farther(team, seen, monkeypatch):
+    monkeypatch.setattr(sight, "FEW", -1)
+    monkeypatch.setattr(sight, "VERY_SELECTIVE", -1)
+    made = ContactFilter.from_params({"kind": "wechat"}, team.actors.anna)
+    assert made.near().reach == sight.FARTHER
+    monkeypatch.setattr(sight, "SELECTIVE", 0)
+    assert ContactFilter.from_params({"kind": "wechat"}, team.actors.anna).near().reach == sight.NEAR
+
+
 def test_o5_the_page_is_read_once_where_they_lie_dense_and_again_where_they_do_not(team, seen, monkeypatch):
     monkeypatch.setattr(sight, "FEW", -1)
+    monkeypatch.setattr(sight, "VERY_SELECTIVE", -1)
     monkeypatch.setattr(sight, "SELECTIVE", -1)
     for reach, reads in ((12, 1), (2, 2)):
-        monkeypatch.setattr(paging, "REACH", reach)
+        monkeypatch.setattr(sight, "NEAR", reach)
         made = ContactFilter.from_params({}, team.actors.anna)
         asked = made.listed(), made.near()
         with CaptureQueriesContext(connection) as captured:
