@@ -11,6 +11,8 @@ from uuid import UUID
 import psycopg
 
 from common.ids import uuid7
+from common.terms import mark, terms
+from contacts.services.search_entries import fingerprint
 
 _ADD = (
     """INSERT INTO contacts_contact (id, enterprise_id, external_userid, unionid, name, remark, kind, company, phones,
@@ -18,6 +20,8 @@ _ADD = (
            last_contact_at, version, created_at)
        VALUES (%(id)s, %(e)s, %(key)s, '', '王小明', '', 'wechat', '', '{}', '', 'active', %(m)s, %(now)s, 'low',
            'auto', 0, 'never', false, %(now)s, 1, %(now)s)""",
+    """INSERT INTO contacts_searchentry (id, enterprise_id, contact_id, terms, fingerprint)
+       VALUES (%(id6)s, %(e)s, %(id)s, array_to_tsvector(%(terms)s), %(fingerprint)s)""",
     """INSERT INTO contacts_follow (id, enterprise_id, contact_id, member_id, state, added_at, remark, source)
        VALUES (%(id2)s, %(e)s, %(id)s, %(m)s, 'active', %(now)s, '', '')""",
     """INSERT INTO contacts_interaction (id, enterprise_id, contact_id, kind, side, at, member_id, key, data)
@@ -42,12 +46,17 @@ def adder(enterprise_id: UUID) -> Callable[[str], None]:
         found = connection.execute("SELECT id FROM enterprises_member ORDER BY id LIMIT 1").fetchone()
     assert found is not None
     member = found[0]
+    own = mark(enterprise_id)
+    entry = {
+        "terms": [own + term for term in terms(["王小明"])],
+        "fingerprint": fingerprint("王小明", "", "", []),
+    }
 
     def add(key: str) -> None:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL app.enterprise_id = '{enterprise_id}'")
             params: dict[str, Any] = {"e": enterprise_id, "m": member, "key": key, "now": datetime.now(UTC)}
-            params |= {name: uuid7() for name in ("id", "id2", "id3", "id4", "id5")}
+            params |= entry | {name: uuid7() for name in ("id", "id2", "id3", "id4", "id5", "id6")}
             params["after"] = json.dumps({"external_userid": key})
             for statement in _ADD[:-1]:
                 cursor.execute(statement, params)
