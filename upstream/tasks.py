@@ -13,7 +13,7 @@ from enterprises.tasks import RETRY, address, send
 from jobs.registry import daily, job, minutely
 from jobs.runner import JobContext
 from jobs.tasks import enterprise_task
-from upstream.services import bridges, invitations, messages, partner_import, relinking, sending
+from upstream.services import bridges, invitations, message_export, messages, partner_import, relinking, sending
 
 
 @job(partner_import.JOB, label=_("Import partners"), permission="spaces.edit")
@@ -60,6 +60,12 @@ def mail_workbench_links(firm: str, email: str, ip: str | None, language: str) -
 def send_message(context: JobContext) -> dict[str, Any]:
     """One message to its audience (U9)."""
     return sending.run(context)
+
+
+@job(message_export.JOB, label=_("Export what became of a message"), permission="spaces.message")
+def export_message(context: JobContext) -> dict[str, Any]:
+    """A CSV of everybody's row."""
+    return message_export.run(context)
 
 
 @job(

@@ -21,6 +21,7 @@ from enterprises.rest import get_or_404
 from upstream import queries
 from upstream.models import Message, MessageDelivery
 from upstream.queries import audiences, messaging
+from upstream.services import message_export
 from upstream.services import messages as services
 
 OFFERED = 8
@@ -252,6 +253,14 @@ class MessageDelete(MessagesPage):
         return self.redirect(self.url("space-messages"))
 
 
+class MessageExport(MessagesPage):
+    """Everybody's row as a CSV file: a job, whose report it is."""
+
+    def post(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
+        run = message_export.start_export(self.actor, message=self.message(pk))
+        return self.redirect(self.url("job", pk=run.pk))
+
+
 class MessageFile(MessagesPage):
     """The file that goes with it: downloaded, never shown in our name."""
 
@@ -273,5 +282,6 @@ urlpatterns = [
     path("space-messages/<uuid:pk>/stop/", MessageStop.as_view(), name="space-message-stop"),
     path("space-messages/<uuid:pk>/resume/", MessageResume.as_view(), name="space-message-resume"),
     path("space-messages/<uuid:pk>/delete/", MessageDelete.as_view(), name="space-message-delete"),
+    path("space-messages/<uuid:pk>/export/", MessageExport.as_view(), name="space-message-export"),
     path("space-messages/<uuid:pk>/file/", MessageFile.as_view(), name="space-message-file"),
 ]

@@ -425,6 +425,7 @@ API = [
     Row("POST", "space-messages/{sending_message}/stop", "spaces.message"),
     Row("POST", "space-messages/{stopped_message}/resume", "spaces.message", 202),
     Row("GET", "space-messages/{message}/deliveries", "spaces.message"),
+    Row("POST", "space-messages/{message}/export", "spaces.message", 202),
     Row("POST", "partner-contacts/{seat}/workbench", "spaces.share", 201),
     Row("DELETE", "partner-contacts/{seat}/workbench", "spaces.share", 204),
     Row("GET", "spaces/{space}/invitations", "spaces.invite"),

@@ -330,6 +330,7 @@ CONSOLE = [
     Row("POST", "space-messages/{stopped_message}/resume/", "spaces.message", SENT),
     Row("POST", "space-messages/{message}/delete/", "spaces.message", SENT),
     Row("GET", "space-messages/{message}/file/", "spaces.message"),
+    Row("POST", "space-messages/{message}/export/", "spaces.message", SENT),
     Row("GET", "partners/people/{seat}/workbench/", "spaces.share"),
     Row("POST", "partners/people/{seat}/workbench/", "spaces.share", SENT),
     Row("GET", "spaces/{space}/import/", "spaces.edit"),

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -12,7 +13,7 @@ from common.tenancy import tenant
 from tests import factories
 from tests.upstream.conftest import make_partner, make_person
 from upstream.models import Message, MessageDelivery
-from upstream.services import messages
+from upstream.services import members, message_export, messages, people
 
 pytestmark = pytest.mark.django_db
 LIST, ONE, DRAFT, NEW = 13, 14, 12, 12  # queries of the pages
@@ -160,6 +161,30 @@ def _json(body):
     import json
 
     return json.dumps(body or {}, default=str), "application/json"
+
+
+def test_u9_the_rows_are_a_file_in_steps_and_only_of_whom_the_asker_sees(firm, browser, monkeypatch):
+    monkeypatch.setattr(message_export, "STEP", 2)
+    message = firm.draft()
+    firm.send(message)
+    firm.work()
+    people.remove_person(firm.admin, seat=firm.twin)
+    clerk = factories.acting(
+        firm.enterprise, factories.member(role=factories.role("spaces.message", "spaces.manage", scope="related"))
+    )
+    members.add_members(firm.admin, space=firm.brands, members=[clerk.member])
+    firm.open.close()
+    browser.post(url(firm, f"{message.pk}/export/"))
+    firm.open.enter_context(tenant(firm.enterprise.pk))
+    [run] = firm.work(message_export.JOB)
+    assert (run.state, run.result) == ("done", {"rows": 3})
+    with default_storage.open(run.report) as file:
+        lines = file.read().decode("utf-8-sig").splitlines()
+    assert len(lines) == 4 and sorted(line.split(",")[0] for line in lines[1:]) == ["两处", "老板", "远人"]
+    Message.objects.filter(pk=message.pk).update(space_ids=[firm.media.pk])  # now it is none of the clerk's
+    message_export.start_export(clerk, message=message)
+    [run] = firm.work(message_export.JOB)
+    assert (run.state, run.error["code"], run.report) == ("failed", "not_found", "")
 
 
 @pytest.mark.parametrize("rows", [1, 3])

@@ -127,5 +127,9 @@ class MessageDeliveryShape(serializers.Serializer):
     clicked_at = serializers.DateTimeField(allow_null=True)
 
 
+class ExportJobShape(serializers.Serializer):
+    job = serializers.UUIDField(help_text="Its report is the file.")
+
+
 MessagePage = page_of(MessageShape)
 DeliveryPage = page_of(MessageDeliveryShape)

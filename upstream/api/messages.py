@@ -14,6 +14,7 @@ from upstream.api.base import UpstreamView, named
 from upstream.models import Message
 from upstream.queries import messaging as queries
 from upstream.rules.audience import Audience
+from upstream.services import message_export
 from upstream.services import messages as services
 
 
@@ -187,6 +188,17 @@ class ResumeView(MessageView):
         return self.answer(services.resume(self.actor, message=self.message(pk)), 202)
 
 
+class ExportView(MessageView):
+    """The same as a CSV file: a job, whose report it is."""
+
+    permissions = {"POST": "spaces.message"}
+
+    @extend_schema(request=None, responses={202: shapes.ExportJobShape})
+    def post(self, request: Request, pk: str) -> Response:
+        run = message_export.start_export(self.actor, message=self.message(pk))
+        return Response({"job": run.pk}, status=202)
+
+
 class DeliveriesView(MessageView):
     """What became of it, person by person."""
 
@@ -210,5 +222,6 @@ urlpatterns = [
     path("space-messages/<uuid:pk>/stop", StopView.as_view(), name="space-message-stop"),
     path("space-messages/<uuid:pk>/resume", ResumeView.as_view(), name="space-message-resume"),
     path("space-messages/<uuid:pk>/deliveries", DeliveriesView.as_view(), name="space-message-deliveries"),
+    path("space-messages/<uuid:pk>/export", ExportView.as_view(), name="space-message-export"),
     path("spaces/<uuid:pk>/messages", SpaceMessagesView.as_view(), name="space-messages-of"),
 ]
