@@ -35,6 +35,9 @@ RADAR = "collaboration.radar"
 declare(
     "duplicates.ended",
     _("%(count)s of your contacts are looked after by colleagues now. Please remove them in WeCom."),
+    lambda _data: "contacts/",
+    label=_("Contacts of mine are looked after by colleagues"),
+    mail=True,
 )
 
 # Who follows which contact, of those that are served and have two followers of ours or more.

@@ -21,20 +21,71 @@ def _mine(_data: dict[str, Any]) -> str:
     return "collaborations/"
 
 
-_TEXTS: dict[str, tuple[Text, Any]] = {
-    "invited": (_("%(by)s invites you to collaborate on %(contact)s."), _mine),
-    "joined": (_("%(member)s collaborates on %(contact)s now."), _contact),
-    "added": (_("You collaborate on %(contact)s now, added by %(by)s."), _contact),
-    "declined": (_("%(member)s does not want to collaborate on %(contact)s."), _contact),
-    "changed": (_("%(by)s changed your level or term at %(contact)s."), _contact),
-    "removed": (_("%(by)s ended your collaboration on %(contact)s."), _mine),
-    "left": (_("%(member)s has left the collaboration on %(contact)s."), _contact),
-    "ends_soon": (_("The collaboration of %(member)s on %(contact)s ends within %(days)s days."), _contact),
-    "expired": (_("The collaboration of %(member)s on %(contact)s has ended."), _contact),
-    "yours_expired": (_("Your collaboration on %(contact)s has ended."), _mine),
+# Text, page, what people call it, and whether it is mailed unless somebody says otherwise: what asks for something.
+_KINDS: dict[str, tuple[Text, Any, Text, bool]] = {
+    "invited": (
+        _("%(by)s invites you to collaborate on %(contact)s."),
+        _mine,
+        _("I am invited to collaborate"),
+        True,
+    ),
+    "joined": (
+        _("%(member)s collaborates on %(contact)s now."),
+        _contact,
+        _("Somebody collaborates on a contact of mine"),
+        False,
+    ),
+    "added": (
+        _("You collaborate on %(contact)s now, added by %(by)s."),
+        _contact,
+        _("I was added as a collaborator"),
+        False,
+    ),
+    "declined": (
+        _("%(member)s does not want to collaborate on %(contact)s."),
+        _contact,
+        _("Somebody declined to collaborate"),
+        False,
+    ),
+    "changed": (
+        _("%(by)s changed your level or term at %(contact)s."),
+        _contact,
+        _("My level or term as a collaborator changed"),
+        False,
+    ),
+    "removed": (
+        _("%(by)s ended your collaboration on %(contact)s."),
+        _mine,
+        _("Somebody ended a collaboration of mine"),
+        False,
+    ),
+    "left": (
+        _("%(member)s has left the collaboration on %(contact)s."),
+        _contact,
+        _("A collaborator has left"),
+        False,
+    ),
+    "ends_soon": (
+        _("The collaboration of %(member)s on %(contact)s ends within %(days)s days."),
+        _contact,
+        _("A collaboration ends soon"),
+        True,
+    ),
+    "expired": (
+        _("The collaboration of %(member)s on %(contact)s has ended."),
+        _contact,
+        _("A collaboration on a contact of mine has ended"),
+        False,
+    ),
+    "yours_expired": (
+        _("Your collaboration on %(contact)s has ended."),
+        _mine,
+        _("A collaboration of mine has ended"),
+        False,
+    ),
 }
-for _name, (_text, _page) in _TEXTS.items():
-    declare(f"collaboration.{_name}", _text, _page)
+for _name, (_text, _page, _label, _mail) in _KINDS.items():
+    declare(f"collaboration.{_name}", _text, _page, label=_label, mail=_mail)
 
 
 def _tell(name: str, members: Iterable[Member | None], about: Grant | Invitation, key: str = "", **more: Any) -> None:

@@ -70,6 +70,9 @@ class BulkPreview(serializers.Serializer):
     frees = serializers.IntegerField(help_text=_("Places that would be given back."))
     needs = serializers.IntegerField(help_text=_("Places that would be taken."))
     free_places = serializers.IntegerField(allow_null=True, help_text=_("Places there are now, when some are needed."))
+    over_budget = serializers.IntegerField(
+        help_text=_("Contacts for which the budget of their (new) owner's team has no room.")
+    )
 
 
 def represent(found: bulk.Preview) -> dict[str, Any]:
@@ -89,6 +92,7 @@ def represent(found: bulk.Preview) -> dict[str, Any]:
         "frees": found.frees,
         "needs": found.needs,
         "free_places": found.free_places,
+        "over_budget": found.over_budget,
     }
 
 

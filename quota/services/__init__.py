@@ -24,7 +24,7 @@ from quota.services.checks import verify_and_report, verify_counts
 from quota.services.forecast import refresh_forecast
 from quota.services.history import KEPT_DAYS, keep_history
 from quota.services.loans import approve_loan, refuse_loan, request_loan, return_loan, withdraw_loan
-from quota.services.moves import TeamGain, comes_into, move, moves_that_do_not_fit
+from quota.services.moves import TeamGain, comes_into, move, moves_that_do_not_fit, over_budget
 from quota.services.packages import MOST_SERVED, buy_package, record_expiry, record_platform_served
 from quota.services.places import (
     Granted,
@@ -73,6 +73,7 @@ __all__ = [
     "look_soon",
     "move",
     "moves_that_do_not_fit",
+    "over_budget",
     "record_expiry",
     "record_facts",
     "record_platform_served",

@@ -47,6 +47,28 @@ def comes_into(claims: Mapping[UUID | None, int], owner: UUID) -> list[TeamGain]
     return [TeamGain(one.department.name, one.places, one.served, gains[one.pk]) for one in inside_first]
 
 
+def over_budget(claims: Mapping[UUID | None, int], *, to: UUID | None = None) -> int:
+    """How many of so many contacts of each owner find no room in the budgets of teams; for previews (Q12).
+
+    They want to be served; or, with `to`, are served already and get this owner. Teams lie inside each other, so in
+    whatever order they come, equally many find room.
+    """
+    room = teams.room()
+    if not room:
+        return 0
+    above = teams.above({to, *claims})
+    refused = 0
+    for owner, number in claims.items():
+        enters = set(above[owner if to is None else to].budgets)
+        if to is not None:
+            enters -= set(above[owner].budgets)
+        fits = max(0, min(number, *(room[budget] for budget in enters))) if enters else number
+        for budget in enters:
+            room[budget] -= fits
+        refused += number - fits
+    return refused
+
+
 def moves_that_do_not_fit(moves: Callable[[], Sequence[tuple[UUID | None, UUID | None]]]) -> dict[int, str]:
     """Which of many moves from owner to owner find the new owner's team full: position → reason (Q12).
 

@@ -171,6 +171,42 @@ def test_the_right_is_asked_behind_the_lock(firm):
         assert Contact.objects.get().name != "改名"
 
 
+def test_negative_control_without_the_lock_who_owned_it_edits_it(firm, monkeypatch):
+    """Read without the lock, the right is one of a moment ago: the edit comes after the contact went to another."""
+    enterprise, anna, contact, colleagues = firm
+    with tenant(enterprise.pk):
+        admin = factories.super_admin(enterprise).member.pk
+    asked = contacts.access.require_fields
+
+    def ask_then_wait(*question):
+        asked(*question)
+        meet()  # the owner may
+        meet()  # and is it no more
+
+    monkeypatch.setattr(contacts, "locked", lambda one: Contact.objects.get(pk=one.pk))
+    monkeypatch.setattr(contacts.access, "require_fields", ask_then_wait)
+
+    def rename(actor):
+        contacts.edit_contact(actor, contact=Contact.objects.get(pk=contact), name="改名")
+
+    def give():
+        meet()
+        given = outcome(
+            enterprise,
+            admin,
+            lambda actor: relations.change_owner(
+                actor, contact=Contact.objects.get(pk=contact), owner=Member.objects.get(pk=colleagues[0])
+            ),
+        )
+        meet()  # committed
+        return given
+
+    assert in_parallel([partial(outcome, enterprise, anna, rename), give]) == ["done", "done"]
+    with tenant(enterprise.pk):
+        found = Contact.objects.get()
+        assert (found.owner_id, found.name) == (colleagues[0], "改名")
+
+
 def test_a_collaborator_is_removed_while_writing(firm):
     enterprise, anna, contact, colleagues = firm
     bob = colleagues[0]

@@ -4,6 +4,7 @@ import pytest
 
 from common.tenancy import tenant
 from contacts.models import Contact
+from contacts.services import bulk
 from contacts.services.contacts import archive_contact
 from quota import services
 from quota.models import Budget
@@ -76,6 +77,20 @@ def test_q12_bulk_transfer_moves_what_fits(enterprise, team):
     back = undo(enterprise, run)
     assert (back.result["done"], back.result["reasons"]) == (6, {"budget_exceeded": 2})
     check(enterprise, 华南=2, 深圳=0)
+
+
+@pytest.mark.parametrize(("on_full", "owner"), [("partial", None), (None, "cal"), (None, "ned")])
+def test_q12_a_preview_counts_what_a_full_team_refuses(enterprise, team, on_full, owner):
+    """As many as the job then refuses: to be restored, and to be given to somebody of another team."""
+    if owner is None:
+        action, params = "restore", {"on_full": on_full}
+    else:
+        do(enterprise, "restore", ids=team.ids, params={"on_full": "partial"})
+        action, params = "transfer", {"owner": str(getattr(team, owner).pk)}
+    with tenant(enterprise.pk):
+        seen = bulk.preview(team.admin, action=action, ids=team.ids, params=params)
+    run = do(enterprise, action, ids=team.ids, params=params)
+    assert seen.over_budget == run.result["refused"] == {None: 3, "cal": 2, "ned": 0}[owner]
 
 
 def file(*owners) -> bytes:

@@ -56,12 +56,14 @@ declare(
     _("%(count)s contacts of %(name)s, who has left, are handed to you."),
     lambda _data: "contacts/?owner=me",
     label=_("Contacts of somebody who left are handed to me"),
+    mail=True,
 )
 declare(
     "transfer.coming",
     _("%(count)s contacts of %(name)s are being handed to you."),
     lambda _data: "contacts/?owner=me",
     label=_("Contacts are being handed to me"),
+    mail=True,
 )
 declare(
     "transfer.finished",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from common.ids import parse_uuid
 from common.sql import rows, subquery
 from common.tenancy import current_enterprise_id
 from contacts import access
@@ -17,6 +18,7 @@ from enterprises.actors import Actor
 from enterprises.models import Member
 from jobs.models import JobRun
 from quota import queries
+from quota import services as quota
 
 TOP_OWNERS = 10
 
@@ -25,7 +27,8 @@ TOP_OWNERS = 10
 class Preview:
     """`total` chosen, `affected` of them changed, the others left out, by reason. Grades and owners are those of
     the affected ones; `owners`: (member or None, number), the most first, `other_owners`: what is not listed.
-    `frees` and `needs` are places, `free_places` those that there are now (None when none are needed)."""
+    `frees` and `needs` are places, `free_places` those that there are now (None when none are needed); `over_budget`:
+    for how many the budget of their (new) owner's team has no room (Q12)."""
 
     action: Action
     total: int
@@ -38,6 +41,7 @@ class Preview:
     frees: int
     needs: int
     free_places: int | None = None
+    over_budget: int = 0
 
     @property
     def reasons(self) -> list[tuple[Reason, int]]:
@@ -68,7 +72,7 @@ def preview(actor: Actor, *, action: Action, selection: Selection, options: dict
     contacts, params = subquery(selection.contacts(actor).values(*COLUMNS), "chosen")
     counted = _count(actor, f"({contacts}) AS contact", action, {**params, **options})
     counted[Reason.NOT_FOUND.value, None, None, None] = selection.missing(sum(counted.values()))
-    return _summary(actor, action, counted)
+    return _summary(actor, action, counted, to=parse_uuid(options.get("owner")))
 
 
 def preview_undo(actor: Actor, *, action: Action, run: JobRun) -> Preview:
@@ -97,11 +101,12 @@ def _count(actor: Actor, source: str, action: Action, params: dict[str, Any]) ->
     return Counter({(reason, status, grade, owner): number for reason, status, grade, owner, number in counted})
 
 
-def _summary(actor: Actor, action: Action, counted: Counter[Key]) -> Preview:
+def _summary(actor: Actor, action: Action, counted: Counter[Key], *, to: UUID | None = None) -> Preview:
     by_reason: Counter[str] = Counter()
     by_status: Counter[str] = Counter()
     by_grade: Counter[str] = Counter()
     by_owner: Counter[UUID | None] = Counter()
+    served: Counter[UUID | None] = Counter()
     for (reason, status, grade, owner), number in counted.items():
         by_reason[reason] += number
         if status is not None:
@@ -109,11 +114,15 @@ def _summary(actor: Actor, action: Action, counted: Counter[Key]) -> Preview:
         if reason == "" and grade is not None:
             by_grade[grade] += number
             by_owner[owner] += number
+            served[owner] += number if status == Status.ACTIVE else 0
     affected = by_reason.pop("", 0)
     most = by_owner.most_common(TOP_OWNERS)
     owners = Member.objects.in_bulk([owner for owner, _number in most if owner is not None])
-    free = None
+    free, over = None, 0
+    if to is not None:
+        over = quota.over_budget(served, to=to)
     if action.delta > 0:
+        over = quota.over_budget(by_owner)
         standing = queries.position(actor.enterprise)
         free = max(0, standing.capacity - standing.served)
     return Preview(
@@ -128,4 +137,5 @@ def _summary(actor: Actor, action: Action, counted: Counter[Key]) -> Preview:
         frees=affected if action.delta < 0 else 0,
         needs=affected if action.delta > 0 else 0,
         free_places=free,
+        over_budget=over,
     )
