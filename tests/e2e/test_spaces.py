@@ -142,3 +142,34 @@ def test_u11_what_is_shared_stands_in_the_workbench_until_it_is_withdrawn(networ
     expect(phone.locator("main")).to_contain_text("周岚")
     expect(shared).to_have_count(0)
     assert phone.request.get(target, max_redirects=0).status == 404
+
+
+def test_u10_the_guide_names_the_kind_and_joining_its_group_chat_joins_the_space(network: Page, phone: Page) -> None:
+    network.click("a[href$='/spaces/guide/']")
+    form = network.locator("#chat")
+    form.locator("[name=purpose][value=announce]").check()
+    form.locator("[name=people]").fill("800")
+    form.locator("[name=wechat][value=no]").check()
+    form.locator(".btn-primary").click()
+    expect(network.locator("#chat [data-answer=space]")).to_be_visible()
+
+    go(network, "spaces/")
+    network.click("[data-dialog='#new']")
+    network.locator("#new [name=name]").fill("集采联盟博主")
+    network.locator("#new [name=partners_open]").check()
+    network.locator("#new .btn-primary").click()
+    network.click("a[href$='/chats/']")
+    network.click("a[href$='/chats/new/']")
+    network.fill("[name=name]", "新品通知群")
+    network.check("[name=joins_space]")
+    network.click("main form .btn-primary")
+    chat = network.url
+    network.click("form[action$='/link/'] button")
+    link = network.locator("#link").input_value()
+
+    phone.goto(link)
+    expect(phone.locator("main")).to_contain_text("新品通知群")
+    answer(phone, company="车间小林", name="林涛", phone="13900005678")
+    expect(phone.locator(".empty-title")).to_have_text("您已加入")
+    network.goto(chat)
+    expect(network.locator("tbody tr", has_text="林涛")).to_contain_text("车间小林")

@@ -108,6 +108,8 @@ def misfits(
         else:
             found.append(Misfit(pk, Unfit.NOT_IN_SPACE))
     first: Theirs | None = None
+    named = frozenset(pk for rule in world.rules for pk in rule.partners)
+    meets: dict[tuple[frozenset[UUID], UUID | None], bool] = {}  # partners that no rule tells apart are decided once
     for pk in partners:
         theirs = world.partners.get(pk)
         if theirs is None:
@@ -116,8 +118,12 @@ def misfits(
             found.append(Misfit(pk, Unfit.OTHER_SUBGROUP))
         elif first is not None and not decide(world, first, theirs).visible:
             found.append(Misfit(pk, Unfit.CLOSED))
-        elif not all(decide(world, theirs, one).visible for one in ours):
-            found.append(Misfit(pk, Unfit.NO_CONTACT))
         else:
-            first = first or theirs
+            sort = (theirs.subgroups, pk if pk in named else None)
+            if sort not in meets:
+                meets[sort] = all(decide(world, theirs, one).visible for one in ours)
+            if meets[sort]:
+                first = first or theirs
+            else:
+                found.append(Misfit(pk, Unfit.NO_CONTACT))
     return found
