@@ -16,6 +16,7 @@ from enterprises.services import builtin_role, members
 from jobs.models import JobRun
 
 HANDED_OVER = 20_000
+TAKERS = 5  # none of whom may be handed more than the policy says
 
 
 def board(table: Table, enterprise: Enterprise, name: str) -> None:
@@ -34,17 +35,18 @@ def board(table: Table, enterprise: Enterprise, name: str) -> None:
             ("page in the console", console, f"/e/{enterprise.code}/team-board/", 150),
         ):
             cost = pages.cost(client, path)
-            good = cost.status == 200 and cost.milliseconds <= most
+            good = cost.status == 200 and cost.worked <= most
             table.add(f"team board, {name}: {label}", f"<= {most} ms", str(cost), good)
 
 
 def hand_over(table: Table, enterprise: Enterprise, name: str, size: int) -> None:
-    """O6, O8: somebody leaves and one colleague takes over what they had, in batches of a hundred."""
+    """O6, O8: somebody leaves and colleagues take over what they had, in batches of a hundred."""
     some = min(HANDED_OVER, size // 10)
     with tenant(enterprise.pk):
         actor = data.actor(enterprise)
         staff = builtin_role("staff")
-        leaver, taker = (Member.objects.create(userid=f"{uuid7()}", name=who, role=staff) for who in ("走", "接"))
+        people = ["走", *(f"接{number}" for number in range(TAKERS))]
+        leaver, *takers = (Member.objects.create(userid=f"{uuid7()}", name=one, role=staff) for one in people)
     with psycopg.connect(os.environ["DATABASE_OWNER_URL"]) as owner:
         params = {"e": enterprise.pk, "m": leaver.pk, "some": some}
         owner.execute(
@@ -63,7 +65,7 @@ def hand_over(table: Table, enterprise: Enterprise, name: str, size: int) -> Non
         members.resign_member(actor, member=leaver)
 
         def order() -> None:
-            plan = {"parts": [{"takers": [str(taker.pk)]}], "split": "even", "groups": False}
+            plan = {"parts": [{"takers": [str(taker.pk) for taker in takers]}], "split": "even", "groups": False}
             orders.order(actor, member=leaver, plan=plan)
 
         ordered = seconds(order)
