@@ -90,6 +90,7 @@ class PartnerPage(SpacesPage):
             "form": form,
             "connection": connection(partner),
             "may_edit": self.actor.may("spaces.edit"),
+            "may_message": self.actor.may("spaces.message"),
             "may_manage": self.actor.may("spaces.manage"),
         }
         return self.render(context, status=status)

@@ -92,7 +92,7 @@ def queued_before(admin, message):
         queued, after = audiences.fan_out(admin, message.to, message=message.pk, after=after, size=STEP)
         people += queued
     Message.objects.filter(pk=message.pk).update(people=people)
-    return MessageDelivery.objects.order_by("id")[STEP + 10]
+    return MessageDelivery.objects.order_by("person_id")[STEP + 10]
 
 
 @pytest.mark.parametrize("where", ["queueing", "delivering"])
