@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
 from django.utils.formats import number_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Refusal
@@ -74,13 +74,17 @@ def history_chart(history: tag_history.History) -> dict[str, Any]:
 class RuleForm(forms.Form):
     """A rule. Fields named like a filter of contacts are its conditions."""
 
-    name = forms.CharField(label=_("Name"), max_length=64)
+    name = forms.CharField(label=pgettext_lazy("of a thing", "Name"), max_length=64)
     effect = forms.ChoiceField(label=_("Then"), choices=TagEffect.choices(), widget=forms.RadioSelect)
     tag = forms.ChoiceField(label=_("Tag"))
     active = forms.BooleanField(
-        label=_("Active"), required=False, help_text=_("Active rules are applied every night, in their order.")
+        label=pgettext_lazy("of a rule", "Active"),
+        required=False,
+        help_text=_("Active rules are applied every night, in their order."),
     )
-    position = forms.IntegerField(label=_("Order"), min_value=0, max_value=10000, required=False)
+    position = forms.IntegerField(
+        label=pgettext_lazy("of a rule", "Order"), min_value=0, max_value=10000, required=False
+    )
 
     grade = _several(_("Grade"), Grade.choices())
     activity = _several(_("Activity"), Activity.choices())

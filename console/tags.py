@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.errors import Refusal
 from console.base import Page
@@ -23,7 +24,7 @@ from enterprises.services import policy
 
 
 class TagGroupForm(forms.Form):
-    name = forms.CharField(label=_("Name of the group"), max_length=30)
+    name = forms.CharField(label=pgettext_lazy("of tags", "Name of the group"), max_length=30)
     colour = forms.ChoiceField(
         label=_("Colour"), choices=TagColour.choices(), initial=TagColour.GREY.value, required=False
     )

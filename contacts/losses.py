@@ -9,7 +9,21 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Avg, Case, CharField, Count, DurationField, ExpressionWrapper, F, Q, QuerySet, Value, When
+from django.db.models import (
+    Avg,
+    Case,
+    CharField,
+    Count,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 from django.db.models.functions import Greatest, TruncDate, TruncMonth
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
@@ -19,8 +33,8 @@ from common.choices import Choice
 from common.errors import Invalid
 from common.ids import parse_uuid
 from common.tenancy import TenantQuerySet
-from contacts.models import Contact, Follow
-from contacts.rules import Activity, Grade, Risk, Status
+from contacts.models import Contact, Follow, Interaction
+from contacts.rules import Activity, Grade, Kind, Risk, Status
 from enterprises.actors import Actor
 from enterprises.policy import Policy
 from enterprises.services import policy, zone
@@ -121,7 +135,12 @@ class Asked:
 
 def losses(actor: Actor, asked: Asked) -> TenantQuerySet:
     """The ended relations that answer, of contacts that the actor sees."""
-    found = Follow.objects.filter(ended_at__gte=asked.start, ended_at__lt=asked.end).exclude(state=Follow.State.ACTIVE)
+    ended = Follow.objects.filter(ended_at__gte=asked.start, ended_at__lt=asked.end).exclude(state=Follow.State.ACTIVE)
+    # WeCom deletes the one who hands a contact over; nobody is lost by that.
+    handed = Interaction.objects.filter(
+        contact_id=OuterRef("contact_id"), at=OuterRef("ended_at"), kind=Kind.HANDED_OVER.value
+    )
+    found = ended.exclude(Exists(handed), state=Follow.State.DELETED_BY_MEMBER)
     if not actor.sees_all:
         found = found.filter(contact__in=Contact.objects.visible_to(actor))
     if asked.by is not None:

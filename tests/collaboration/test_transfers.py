@@ -12,10 +12,11 @@ from collaboration.services import transfers
 from collaboration.services.transfers import settling
 from common import clock
 from common.errors import Conflict, Forbidden, Invalid
+from contacts import losses
 from contacts.models import Contact, Follow, FollowTag, GroupChat, Interaction, TagGroup
 from contacts.services.bulk import start
 from contacts.services.contacts import archive_contact
-from contacts.services.relations import add_follow
+from contacts.services.relations import add_follow, end_follow
 from contacts.services.tags import create_tag_group
 from enterprises.models import AuditEntry, Member
 from enterprises.services.members import resign_member
@@ -275,6 +276,22 @@ def test_o7_takes_effect_after_24_hours_unless_declined(firm, scene, work):
     with scene():
         assert Contact.objects.get(pk=mine[0].pk).owner_id == firm.bob.pk
         assert states(transfer) == {"done": 3}
+
+
+def test_c4_o7_a_hand_over_is_no_loss_but_what_the_contact_ends_is(firm, scene, work):
+    with scene() as admin:
+        mine = customers(firm, 3)
+        transfers.order(admin, member=firm.lea, plan=to(firm.ann))
+    work()
+    assert settle(scene, NOON + DAY) == 3
+    with scene(at=NOON + 2 * DAY) as admin:
+        ended = Follow.objects.filter(state=Follow.State.DELETED_BY_MEMBER, member=firm.lea)
+        assert ended.count() == 3
+        assert losses.report(admin, losses.Asked.parse(admin)).total == 0
+        end_follow(admin, contact=mine[0], member=firm.ann, by="contact")
+        end_follow(admin, contact=mine[1], member=firm.ann, by="member")
+        report = losses.report(admin, losses.Asked.parse(admin))
+        assert (report.total, report.by[losses.By.CONTACT], report.by[losses.By.MEMBER]) == (2, 1, 1)
 
 
 def test_o7_at_most_twice_in_90_natural_days(firm, scene, work):
