@@ -50,6 +50,7 @@ def test_c5_preview_in_numbers(api, enterprise):
         "frees": 3,
         "needs": 0,
         "free_places": None,
+        "over_budget": 0,
     }
     with tenant(enterprise.pk):
         assert not JobRun.objects.exists()

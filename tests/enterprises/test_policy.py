@@ -26,6 +26,8 @@ def test_defaults_are_the_numbers_of_the_domain():
         "space_partners": 1000,
         "partner_people": 10000,
         "partner_leaders": 5,
+        "space_chat_people": 2000,
+        "customer_chat_people": 500,
         "subgroup_levels": 9,
         "series_open_percent": 90,
         "space_invitation_days": 30,

@@ -42,6 +42,7 @@ GLOBAL = {
     "workbench/{}/{}/": 404,
     "workbench/{}/{}/address/": 302,
     "workbench/{}/{}/{}/": 404,
+    "workbench/{}/{}/{}.ics": 404,
     "workbench/{}/{}/messages/{}/": 404,
     "workbench/{}/{}/messages/{}/go/": 404,
     "space/{}/{}/": 404,

@@ -295,7 +295,8 @@ def test_x2_definer_functions_are_few_and_pinned():
 # stale_job_runs: which runs nobody looks after; enterprises_due: which enterprises have no run in a window;
 # enterprises_with_reminders: which enterprises have somebody to remind; enterprises_with_deliveries: which have
 # something to send. Ids only.
-# contacts_found: ids of contacts of the enterprise in scope; attacked in tests/contacts/test_search.py.
+# contacts_found: ids of contacts of the enterprise in scope; contacts_expected: how many the planner expects, a number;
+# both attacked in tests/contacts/test_search.py.
 # bridge_join, bridge_leave, joined_spaces, joined_space: a space that the enterprise in scope joined elsewhere, by a
 # connection of both sides; attacked in tests/upstream/test_bridge_attacks.py.
 ALLOWED_DEFINERS = {
@@ -303,6 +304,7 @@ ALLOWED_DEFINERS = {
     "bridge_leave",
     "joined_space",
     "joined_spaces",
+    "contacts_expected",
     "contacts_found",
     "memberships_of",
     "stale_job_runs",

@@ -236,7 +236,8 @@ def test_u11_a_member_of_a_joined_enterprise_gets_their_own_workbench_by_mail(de
     assert [to for to, _mail in desk.box.messages] == ([[member.email]] if known else [])
     assert member.email in client.get(home).content.decode(), "the same words either way"
     api = factories.api_client(down, member)
-    assert api.post(f"/api/v1/joined-spaces/{joined.pk}/workbench").status_code == 202
+    answer = api.post(f"/api/v1/joined-spaces/{joined.pk}/workbench")
+    assert (answer.status_code, answer.json()) == (202, {"email": member.email})
     assert asked == [(desk.firm.code, member.email, "127.0.0.1", "en")]
     with tenant(desk.firm.pk):
         bridges.end(desk.admin, partner=desk.seat.partner)

@@ -49,6 +49,10 @@ class JoinedShape(serializers.Serializer):
     ended_by = serializers.ChoiceField([("", ""), *EndedBy.choices])
 
 
+class MailedShape(serializers.Serializer):
+    email = serializers.CharField(help_text="Your own address: the link goes there if it is known in the space.")
+
+
 class OwnPersonShape(serializers.Serializer):
     name = serializers.CharField()
     title = serializers.CharField()
@@ -163,10 +167,9 @@ class JoinedWorkbenchView(JoinedView):
 
     permissions = {"POST": "spaces.view"}
 
-    @extend_schema(request=None, responses={202: None})
+    @extend_schema(request=None, responses={202: MailedShape})
     def post(self, request: Request, pk: str) -> Response:
-        relinking.ask_as_member(self.actor, joined=self.joined(pk))
-        return Response(status=202)
+        return Response({"email": relinking.ask_as_member(self.actor, joined=self.joined(pk))}, status=202)
 
 
 class ConnectionView(UpstreamView):
