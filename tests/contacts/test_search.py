@@ -312,7 +312,9 @@ def test_x2_a_shadow_does_not_fool_the_expectation(both):
     ask = "SELECT contacts_expected('x'::tsquery)"
     with tenant(mine.pk):
         before = rows(ask)
-        execute("CREATE TEMP TABLE contacts_searchentry AS SELECT 'x'::tsvector AS terms FROM generate_series(1, 99999)")
+        execute(
+            "CREATE TEMP TABLE contacts_searchentry AS SELECT 'x'::tsvector AS terms FROM generate_series(1, 99999)"
+        )
         execute("ANALYZE contacts_searchentry")
         execute("SET LOCAL search_path = pg_temp, public")
         assert rows(ask) == before
