@@ -81,7 +81,7 @@ def create_database(name: str, migrate: Callable[[str], None]) -> None:
         if not owner.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone():
             _drop_templates(owner)
             building = f"{TEMPLATE}_building"
-            owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(building)))
+            _drop(owner, building)
             owner.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(building))
             )
@@ -89,7 +89,7 @@ def create_database(name: str, migrate: Callable[[str], None]) -> None:
             owner.execute(
                 sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(building), sql.Identifier(template))
             )
-        owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        _drop(owner, name)
         owner.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
 
 
@@ -116,14 +116,17 @@ def _one_at_a_time() -> Iterator[psycopg.Connection]:
 def _drop_templates(owner: psycopg.Connection) -> None:
     old = owner.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [f"{TEMPLATE}_"]).fetchall()
     for (name,) in old:
-        owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        _drop(owner, name)
+
+
+def _drop(owner: psycopg.Connection, name: str) -> None:
+    owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def drop_database(name: str) -> None:
     """Leave nothing behind."""
-    with psycopg.connect(owner_conninfo(), autocommit=True) as connection:
-        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        connection.execute(drop)
+    with psycopg.connect(owner_conninfo(), autocommit=True) as owner:
+        _drop(owner, name)
 
 
 def empty_tables(name: str) -> None:

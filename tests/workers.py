@@ -21,6 +21,7 @@ from django.conf import settings
 from django.core.cache import caches
 
 from common.tenancy import tenant
+from jobs import lease, tasks
 from jobs.models import JobRun
 from scrm.celery import app
 from tests import services
@@ -115,6 +116,16 @@ def ended(enterprise_id: UUID, run_id: UUID) -> JobRun:
         return None if run.is_open else run
 
     return eventually(look)
+
+
+def taken_over(database: str, enterprise_id: UUID, run_id: UUID) -> JobRun:
+    """The run of a killed worker, found stale and ended by the next one."""
+    age(database)
+    eventually(lambda: (enterprise_id, run_id) in lease.stale_runs())
+    eventually(lambda: lease.take_back(enterprise_id, run_id))
+    with worker(database):
+        tasks.run_job.delay(str(enterprise_id), str(run_id))
+        return ended(enterprise_id, run_id)
 
 
 def reached(gate: str) -> None:

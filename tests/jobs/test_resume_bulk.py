@@ -8,7 +8,7 @@ from contacts.models import BulkItem, Contact, Interaction
 from contacts.services import bulk
 from contacts.services.bulk.work import STEP
 from enterprises.models import Enterprise
-from jobs import lease, tasks
+from jobs import tasks
 from quota.models import LedgerEntry
 from tests import crowd, factories, workers
 from tests.contacts.bulk import consistent, undo
@@ -35,12 +35,7 @@ def test_x4_a_worker_killed_inside_a_step_loses_and_doubles_nothing(enterprise, 
             factories.wait_for_blocked()
             first.kill()
     assert consistent(enterprise) == CONTACTS - STEP, "the first step stands, the second left nothing"
-    workers.age(database_name)
-    workers.eventually(lambda: (enterprise.pk, run.pk) in lease.stale_runs())
-    workers.eventually(lambda: lease.take_back(enterprise.pk, run.pk))
-    with workers.worker(database_name):
-        tasks.run_job.delay(str(enterprise.pk), str(run.pk))
-        ended = workers.ended(enterprise.pk, run.pk)
+    ended = workers.taken_over(database_name, enterprise.pk, run.pk)
     assert (ended.state, ended.done, ended.total) == ("done", CONTACTS, CONTACTS)
     assert ended.result["freed"] == CONTACTS
     assert consistent(enterprise) == 0

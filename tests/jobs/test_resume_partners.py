@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from common.tenancy import tenant
 from enterprises.models import AuditEntry
-from jobs import lease, tasks
+from jobs import tasks
 from tests import factories, workers
 from upstream.models import Partner, PartnerContact, Person, Space
 from upstream.services import partner_import, spaces
@@ -38,12 +38,7 @@ def test_x4_u7_a_worker_killed_inside_a_step_loses_and_doubles_nobody(committed_
     with tenant(enterprise.pk):
         assert Partner.objects.count() == Space.objects.get().partner_count == STEP, "the second left nothing"
         assert PartnerContact.objects.count() == Person.objects.count() == STEP
-    workers.age(database_name)
-    workers.eventually(lambda: (enterprise.pk, run.pk) in lease.stale_runs())
-    workers.eventually(lambda: lease.take_back(enterprise.pk, run.pk))
-    with workers.worker(database_name):
-        tasks.run_job.delay(str(enterprise.pk), str(run.pk))
-        ended = workers.ended(enterprise.pk, run.pk)
+    ended = workers.taken_over(database_name, enterprise.pk, run.pk)
     assert ended.state == "done", ended.error
     numbers = {"rows": PARTNERS + 1, "partners": PARTNERS, "people": PARTNERS, "unchanged": 0, "refused": 1}
     assert ended.result == {**numbers, "dry_run": False}

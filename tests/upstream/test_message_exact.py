@@ -7,7 +7,7 @@ import pytest
 
 from common.sql import rows
 from common.tenancy import tenant
-from jobs import lease, runner, tasks
+from jobs import runner, tasks
 from tests import factories, services, workers
 from tests.parallel import in_parallel, meet
 from tests.upstream.conftest import make_partner, make_space
@@ -116,12 +116,7 @@ def test_x4_u9_a_worker_killed_half_way_is_followed_by_one_that_does_the_rest_on
         there = consistent(message)
         expected = {"queueing": (TOTAL - EACH, 0), "delivering": (TOTAL, STEP)}[where]
         assert (there.people, there.delivered) == expected, "the steps before stand, this one left nothing"
-    workers.age(database_name)
-    workers.eventually(lambda: (firm.pk, message.run_id) in lease.stale_runs())
-    workers.eventually(lambda: lease.take_back(firm.pk, message.run_id))
-    with workers.worker(database_name):
-        tasks.run_job.delay(str(firm.pk), str(message.run_id))
-        ended = workers.ended(firm.pk, message.run_id)
+    ended = workers.taken_over(database_name, firm.pk, message.run_id)
     assert (ended.state, ended.done, ended.total) == ("done", TOTAL, TOTAL)
     with tenant(firm.pk):
         assert consistent(message).state == "sent"

@@ -72,9 +72,8 @@ def describe(found: list[Message]) -> None:
         if ids
     }
     sending = [message.run_id for message in found if message.run_id]
-    open_states = (JobRun.State.QUEUED, JobRun.State.RUNNING)
     at_work = (
-        set(JobRun.objects.filter(pk__in=sending, state__in=open_states).values_list("pk", flat=True))
+        set(JobRun.objects.filter(pk__in=sending, state__in=JobRun.OPEN).values_list("pk", flat=True))
         if sending
         else set()
     )
