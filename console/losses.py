@@ -5,13 +5,13 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from common import paging
 from common.errors import Invalid
 from console.base import Page
+from console.charts import bars
 from console.contact_forms import member_choices
 from console.listing import Listing
 from contacts import losses
@@ -23,33 +23,8 @@ def trend_chart(report: losses.Report) -> dict[str, Any]:
     """Losses by day or month, by who ended the relation, with the same numbers as a table."""
     form = "%Y-%m" if report.monthly else "%Y-%m-%d"
     labels = [f"{day:{form}}" for day, *_numbers in report.trend]
-    names = [str(by.label) for by in losses.By]
-    colours = ("red", "orange", "purple")
-    series = [
-        {
-            "type": "bar",
-            "stack": "losses",
-            "name": name,
-            "color": colour,
-            "barMaxWidth": 24,
-            "data": [row[number] for row in report.trend],
-        }
-        for number, (name, colour) in enumerate(zip(names, colours, strict=True), start=1)
-    ]
-    return {
-        "option": {
-            "legend": {"data": names},
-            "tooltip": {"trigger": "axis"},
-            "xAxis": {"type": "category", "data": labels},
-            "yAxis": {"type": "value", "minInterval": 1},
-            "series": series,
-        },
-        "columns": [_("Month") if report.monthly else _("Day"), *names],
-        "rows": [
-            [label, *(number_format(number, force_grouping=True) for number in row[1:])]
-            for label, row in zip(labels, report.trend, strict=True)
-        ],
-    }
+    kinds = zip((str(by.label) for by in losses.By), ("red", "orange", "purple"), strict=True)
+    return bars(_("Month") if report.monthly else _("Day"), report.trend, labels, kinds, stack="losses")
 
 
 class Losses(Page):

@@ -9,12 +9,12 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
-from django.utils.formats import number_format
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Refusal
 from console.base import Page
+from console.charts import bars
 from console.contact_forms import member_choices
 from console.forms import attach
 from console.imports import job_address
@@ -48,27 +48,10 @@ def rule_conditions(history: tag_history.History) -> list[str]:
 
 def history_chart(history: tag_history.History) -> dict[str, Any]:
     """Contacts that would have got and lost the tag, by night, with the same numbers as a table."""
-    names = [gettext("Would have got it"), gettext("Would have lost it")]
     days = history.told.days
     labels = [f"{day:%Y-%m-%d}" for day, *_numbers in days]
-    series = [
-        {"type": "bar", "name": name, "color": colour, "barMaxWidth": 24, "data": [row[number] for row in days]}
-        for number, (name, colour) in enumerate(zip(names, ("blue", "orange"), strict=True), start=1)
-    ]
-    return {
-        "option": {
-            "legend": {"data": names},
-            "tooltip": {"trigger": "axis"},
-            "xAxis": {"type": "category", "data": labels},
-            "yAxis": {"type": "value", "minInterval": 1},
-            "series": series,
-        },
-        "columns": [gettext("Night"), *names],
-        "rows": [
-            [label, *(number_format(number, force_grouping=True) for number in row[1:])]
-            for label, row in zip(labels, days, strict=True)
-        ],
-    }
+    kinds = ((gettext("Would have got it"), "blue"), (gettext("Would have lost it"), "orange"))
+    return bars(gettext("Night"), days, labels, kinds)
 
 
 class RuleForm(forms.Form):

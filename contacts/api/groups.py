@@ -126,7 +126,7 @@ class GroupMembersView(GroupView):
         for pk in (pk for pk in ids if pk not in known):
             for say in services.others:
                 say(self.actor, pk)
-        return [reference(seen, pk, "contacts") for pk in ids]
+        return [known.get(pk) or reference(seen, pk, "contacts") for pk in ids]
 
 
 def represent_member(row: GroupMember) -> dict[str, Any]:
