@@ -68,7 +68,7 @@ def _empty_query_log() -> None:
 @pytest.fixture(autouse=True)
 def _empty_cache(request: pytest.FixtureRequest) -> None:
     """Throttles and sessions of one test are none of the next one's business."""
-    if request.node.get_closest_marker("django_db") or {"db", "committed_db"} & set(request.fixturenames):
+    if request.node.get_closest_marker("django_db") or {"db", "committed_db", "worlds"} & set(request.fixturenames):
         workers.empty_cache()
 
 
