@@ -161,7 +161,6 @@ class Embedded:
             "unix_socket_permissions": "0700",
             "max_connections": "200",
             "timezone": "UTC",
-            "jit": "off",
             "log_destination": "stderr",
             "logging_collector": "off",
             "log_line_prefix": "%m [%p] %u@%d ",

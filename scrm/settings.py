@@ -121,18 +121,19 @@ TEMPLATES = [
 FORM_RENDERER = "console.forms.Renderer"
 
 # --- Database: `default` is the runtime role that owns nothing; `owner` exists only where something migrates --
+_pooled = env.bool("DATABASE_TRANSACTION_POOLER", default=False)
 _database = {
     "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE", default=600),
     "CONN_HEALTH_CHECKS": True,
-    "DISABLE_SERVER_SIDE_CURSORS": env.bool("DATABASE_TRANSACTION_POOLER", default=False),
+    "DISABLE_SERVER_SIDE_CURSORS": _pooled,
     "ATOMIC_REQUESTS": False,
 }
 
 DATABASE_URL = env.str("DATABASE_URL", default="") or _urls.database_url
 DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default="")
-DATABASES = {"default": {**_database, **django_database(DATABASE_URL)}}
+DATABASES = {"default": {**_database, **django_database(DATABASE_URL, pooled=_pooled)}}
 if DATABASE_OWNER_URL:
-    DATABASES["owner"] = {**_database, **django_database(DATABASE_OWNER_URL)}
+    DATABASES["owner"] = {**_database, **django_database(DATABASE_OWNER_URL, pooled=_pooled)}
 
 # --- Redis: cache, sessions' cache, throttles, Celery's broker ----------------------------------------------
 REDIS_URL = env.str("REDIS_URL", default="") or _urls.redis_url

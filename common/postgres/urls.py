@@ -11,8 +11,12 @@ ENGINE = "common.postgres"
 _SETTINGS = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
 
 
-def django_database(url: str, *, engine: str = ENGINE) -> dict[str, Any]:
+def django_database(url: str, *, engine: str = ENGINE, pooled: bool = False) -> dict[str, Any]:
     """A Django ``DATABASES`` entry for any address that libpq understands.
+
+    Statements are not compiled by the server (``jit``): ours take milliseconds, and compiling one takes half a second
+    as soon as the planner thinks it dear. A transaction pooler (``pooled``) takes no options, so there the database is
+    told (docs/operations.md).
 
     libpq itself takes the URL apart, so socket folders (``?host=/run/pg``), IPv6, several hosts, ``sslmode``
     and percent-encoded passwords all mean what they mean for psql. Raises psycopg.ProgrammingError.
@@ -25,6 +29,8 @@ def django_database(url: str, *, engine: str = ENGINE) -> dict[str, Any]:
             database[_SETTINGS[name]] = str(value)
         else:
             database["OPTIONS"][name] = value
+    if not pooled:
+        database["OPTIONS"]["options"] = f"-c jit=off {database['OPTIONS'].get('options', '')}".strip()
     return database
 
 

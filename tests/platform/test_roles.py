@@ -8,6 +8,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from common.postgres.roles import RoleError, ensure_runtime_role, verify_runtime_role
+from common.postgres.urls import django_database
 from scrm import embedded
 
 
@@ -129,3 +130,18 @@ def test_bootstrap_says_what_an_owner_without_rights_needs(urls: embedded.Urls, 
             )
     finally:
         superuser.execute("DROP ROLE poor")
+
+
+def test_statements_are_not_compiled_by_the_server_unless_an_address_asks_for_it(urls: embedded.Urls) -> None:
+    options = django_database(urls.database_url)["OPTIONS"]["options"]
+    with psycopg.connect(urls.database_url, options=options) as connection:
+        assert connection.execute("SHOW jit").fetchone() == ("off",)
+    asking = django_database(make_conninfo(urls.database_url, options="-c jit=on -c work_mem=8MB"))["OPTIONS"][
+        "options"
+    ]
+    with psycopg.connect(urls.database_url, options=asking) as connection:
+        assert connection.execute("SELECT current_setting('jit'), current_setting('work_mem')").fetchone() == (
+            "on",
+            "8MB",
+        )
+    assert "options" not in django_database(urls.database_url, pooled=True)["OPTIONS"]  # a pooler refuses them
