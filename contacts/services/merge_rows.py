@@ -10,6 +10,7 @@ import orjson
 from common.sql import execute, row, rows
 from common.tenancy import current_enterprise_id
 from contacts.models import Contact, ContactMerge
+from contacts.services import tag_room
 from enterprises.actors import Actor
 
 COPIED = "copied"  # taggings made on a relation that both had
@@ -112,25 +113,41 @@ def take_back(merge: ContactMerge) -> None:
             )
 
 
+def tags_fit(contact: Contact, gone: Contact) -> bool:
+    """Does each relation of the one that stays take the tags that the same member put on the other (C13)?"""
+    return not rows(
+        f"""
+        SELECT {_SHARED} AND worn.tag_id NOT IN (
+            SELECT tag_id FROM contacts_followtag AS known
+            WHERE known.enterprise_id = %(enterprise)s AND known.follow_id = heir.id)
+        GROUP BY heir.id HAVING count(*) > {tag_room.beside("heir.id")}
+        """,  # noqa: S608 - SQL of ours
+        pair(contact, gone),
+    )
+
+
+# Taggings of the one that goes, on relations that the other has as well: `worn` of `former`, for `heir`.
+_SHARED = """FROM contacts_follow AS former
+    JOIN contacts_follow AS heir ON heir.enterprise_id = former.enterprise_id
+        AND heir.contact_id = %(contact)s AND heir.member_id = former.member_id
+    JOIN contacts_followtag AS worn ON worn.enterprise_id = former.enterprise_id AND worn.follow_id = former.id
+    WHERE former.enterprise_id = %(enterprise)s AND former.contact_id = %(gone)s"""
+
+
 def carry_over(made: ContactMerge, chosen: Chosen, contact: Contact, gone: Contact) -> None:
     """Move the rows, and write down which."""
     params = {**pair(contact, gone), "merge": made.pk}
     # Taggings of a relation that both have are copied; they belong to a follow, which stays behind.
     execute(
-        """
+        f"""
         WITH made AS (
             INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id, rule_id)
-            SELECT uuid7(), %(enterprise)s, heir.id, %(contact)s, worn.tag_id, worn.rule_id
-            FROM contacts_follow AS former
-            JOIN contacts_follow AS heir ON heir.enterprise_id = former.enterprise_id
-                AND heir.contact_id = %(contact)s AND heir.member_id = former.member_id
-            JOIN contacts_followtag AS worn ON worn.enterprise_id = former.enterprise_id AND worn.follow_id = former.id
-            WHERE former.enterprise_id = %(enterprise)s AND former.contact_id = %(gone)s
+            SELECT uuid7(), %(enterprise)s, heir.id, %(contact)s, worn.tag_id, worn.rule_id {_SHARED}
             ON CONFLICT DO NOTHING
             RETURNING id)
         INSERT INTO contacts_mergeitem (id, enterprise_id, merge_id, contact_id, kind, row_id)
         SELECT uuid7(), %(enterprise)s, %(merge)s, %(contact)s, 'copied', id FROM made
-        """,
+        """,  # noqa: S608 - SQL of ours
         params,
     )
     for belonging in BELONGINGS:

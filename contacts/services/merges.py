@@ -23,7 +23,7 @@ from common.tenancy import current_enterprise_id
 from contacts import access
 from contacts.models import Contact, ContactMerge
 from contacts.rules import Kind, Right, Status
-from contacts.services import merge_rows
+from contacts.services import merge_rows, tag_room
 from contacts.services.grading import regrade
 from contacts.services.merge_rows import BELONGINGS
 from contacts.services.search_entries import index
@@ -69,7 +69,7 @@ def suggestions(actor: Actor) -> list[list[Contact]]:
 
 
 def preview(actor: Actor, *, contact: Contact, gone: Contact) -> Preview:
-    """What merging would do, without doing it. Raises Invalid for a contact and itself."""
+    """What merging would do, without doing it. Raises Invalid for a contact and itself, Conflict too_many_tags."""
     _require(actor, contact, gone)
     moves: dict[str, int] = {}
     stays: dict[str, int] = {}
@@ -94,7 +94,8 @@ def preview(actor: Actor, *, contact: Contact, gone: Contact) -> Preview:
 def merge(actor: Actor, *, contact: Contact, gone: Contact) -> ContactMerge:
     """Merge `gone` into `contact`. When both were served, one place is given back; a place is never taken.
 
-    Raises Conflict already_merged when somebody did so meanwhile.
+    Raises Conflict already_merged when somebody did so meanwhile, too_many_tags when a relation to both would wear
+    more than WeCom takes.
     """
     if contact.pk == gone.pk:
         raise Invalid({"with": [_("Choose another contact.")]})
@@ -223,6 +224,8 @@ def _require(actor: Actor, contact: Contact, gone: Contact) -> None:
         raise Invalid({"with": [_("Choose another contact.")]})
     for one in (contact, gone):
         access.require(actor, one, Right.MERGE)
+    if not merge_rows.tags_fit(contact, gone):
+        raise tag_room.too_many()
 
 
 def _both_locked(contact: Contact, gone: Contact, *, merged: bool = False) -> tuple[Contact, Contact]:

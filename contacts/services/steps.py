@@ -3,6 +3,7 @@
 Locks are taken in this order: groups, contacts (by external user id), the account of the scale.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from common import clock
 from common.errors import Conflict, Forbidden, Invalid
 from common.ids import uuid7
-from common.sql import insert
+from common.sql import execute, insert
+from common.tenancy import current_enterprise_id
 from contacts import access
 from contacts.models import Contact, Follow, Interaction
 from contacts.queries import nameable
@@ -42,6 +44,17 @@ def find_or_make(person: Contact) -> tuple[Contact, bool]:
 def locked(contact: Contact) -> Contact:
     """The contact's row as it is now, locked until the end of the transaction."""
     return Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+
+
+def lock_all(contacts: Sequence[UUID]) -> None:
+    """Lock the rows of these contacts, in the order of their ids, until the end of the transaction."""
+    execute(
+        """
+        SELECT FROM contacts_contact WHERE enterprise_id = %(enterprise)s AND id = ANY (%(contacts)s)
+        ORDER BY id FOR NO KEY UPDATE
+        """,
+        {"enterprise": current_enterprise_id(), "contacts": list(contacts)},
+    )
 
 
 def hold(actor: Actor, contact: Contact, right: Right) -> Contact:

@@ -18,11 +18,13 @@ from common import clock, paging
 from common.choices import Choice
 from common.errors import Conflict, Invalid
 from common.ids import parse_uuid
-from common.sql import execute, subquery
+from common.sql import execute, lock, rows, subquery
 from common.tenancy import current_enterprise_id
 from contacts.filters import ContactFilter
 from contacts.models import Contact, Follow, FollowTag, Tag, TagRule
 from contacts.rules import MOST_TAGS_OF_A_FOLLOW, TAG_QUESTIONS, Status, TagEffect, asked_tags, opposed
+from contacts.services import tag_room
+from contacts.services.steps import lock_all
 from enterprises import audit
 from enterprises.actors import Actor
 from jobs import services as jobs
@@ -56,9 +58,7 @@ def save(
     made = rule is None
     if rule is None:
         # Serves as a lock on the number and the order of rules: two at once wait here.
-        execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", {"key": f"rules:{current_enterprise_id()}"}
-        )
+        lock(f"rules:{current_enterprise_id()}")
         last = TagRule.objects.order_by("-position").values_list("position", flat=True).first()
         if TagRule.objects.count() >= MOST_RULES:
             raise Conflict(_("There are %(limit)s rules at most.") % {"limit": MOST_RULES}, code="too_many_rules")
@@ -193,12 +193,11 @@ def apply(actor: Actor, *, rule: TagRule) -> tuple[int, int]:
         "tag": rule.tag_id,
         "rule": rule.pk,
         "step": STEP,
-        "most": MOST_TAGS_OF_A_FOLLOW,
         "active": "active",
     }
     put = taken = 0
     if rule.effect != TagEffect.UNTAG:
-        put = execute(_PUT_ON.format(contacts=contacts), params)
+        put = _put_on(contacts, params)
     if rule.effect == TagEffect.UNTAG:
         taken = execute(_TAKE_OFF.format(contacts=contacts, which="", but=""), params)
     elif rule.effect == TagEffect.KEEP:
@@ -209,22 +208,40 @@ def apply(actor: Actor, *, rule: TagRule) -> tuple[int, int]:
     return put, taken
 
 
-# A tag belongs to a follow (C13): the owner's, else the oldest. Who wears it by anybody's hand is left alone, and so is
-# a relation that wears as many tags as WeCom takes.
-_PUT_ON = """
-INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id, rule_id)
-SELECT uuid7(), contact.enterprise_id, target.id, contact.id, %(tag)s, %(rule)s
-FROM ({contacts}) AS contact CROSS JOIN LATERAL (
-    SELECT follow.id FROM contacts_follow AS follow
-    WHERE follow.enterprise_id = contact.enterprise_id AND follow.contact_id = contact.id AND follow.state = %(active)s
-    ORDER BY follow.member_id IS DISTINCT FROM contact.owner_id, follow.added_at, follow.id LIMIT 1) AS target
-WHERE NOT EXISTS (SELECT FROM contacts_followtag AS worn WHERE worn.enterprise_id = contact.enterprise_id
-    AND worn.contact_id = contact.id AND worn.tag_id = %(tag)s)
-AND (SELECT count(*) FROM contacts_followtag AS worn
-     WHERE worn.enterprise_id = contact.enterprise_id AND worn.follow_id = target.id) < %(most)s
-LIMIT %(step)s
-ON CONFLICT DO NOTHING
-"""
+def _put_on(contacts: str, params: dict[str, Any]) -> int:
+    """Who is to wear it is found without a lock, since most nights that is nobody; asked again behind the locks."""
+    found = rows(f"SELECT contact.id {_can_wear(contacts)} LIMIT %(step)s", params)
+    chosen = [contact for (contact,) in found]
+    lock_all(chosen)
+    return execute(
+        f"""
+        INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id, rule_id)
+        SELECT uuid7(), %(enterprise)s, target.id, contact.id, %(tag)s, %(rule)s {_can_wear(_CHOSEN)}
+        ON CONFLICT DO NOTHING
+        """,
+        {**params, "chosen": chosen},
+    )
+
+
+def _can_wear(contacts: str) -> str:
+    """SQL: those of the contacts that the rule's tag can be put on, each with `target`, the relation to tag.
+
+    A tag belongs to a follow (C13): the owner's, else the oldest. Who wears it by anybody's hand is left alone, and
+    so is a relation that wears as many tags as WeCom takes.
+    """
+    return f"""
+        FROM ({contacts}) AS contact CROSS JOIN LATERAL (
+            SELECT follow.id FROM contacts_follow AS follow WHERE follow.enterprise_id = contact.enterprise_id
+               AND follow.contact_id = contact.id AND follow.state = %(active)s
+            ORDER BY follow.member_id IS DISTINCT FROM contact.owner_id, follow.added_at, follow.id
+            LIMIT 1) AS target
+        WHERE NOT EXISTS (SELECT FROM contacts_followtag AS worn WHERE worn.enterprise_id = contact.enterprise_id
+            AND worn.contact_id = contact.id AND worn.tag_id = %(tag)s)
+        AND {tag_room.beside("target.id")} > 0"""  # noqa: S608 - SQL of ours
+
+
+_CHOSEN = """SELECT id, enterprise_id, owner_id FROM contacts_contact
+    WHERE enterprise_id = %(enterprise)s AND id = ANY (%(chosen)s::uuid[])"""
 _TAKE_OFF = """
 DELETE FROM contacts_followtag AS gone WHERE gone.enterprise_id = %(enterprise)s AND gone.id IN (
     SELECT worn.id FROM contacts_followtag AS worn

@@ -8,10 +8,11 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, Invalid
-from common.sql import execute
+from common.sql import lock
 from common.tenancy import current_enterprise_id
 from contacts.models import Contact, Follow, FollowTag, Tag, TagGroup, TagRule
-from contacts.rules import MOST_TAGS, MOST_TAGS_OF_A_FOLLOW, Right, TagColour, asked_tags, is_reserved_tag
+from contacts.rules import MOST_TAGS, Right, TagColour, asked_tags, is_reserved_tag
+from contacts.services import tag_room
 from contacts.services.steps import hold
 from enterprises import audit
 from enterprises.actors import Actor
@@ -84,7 +85,7 @@ def tag_contact(
 
     A tag goes to the caller's follow. Somebody who is no friend of the contact acts on the owner's follow, or
     else on the oldest one; taking off, they take it off every follow. Raises Conflict no_follow when there is
-    none: a tag belongs to a relation (C13).
+    none: a tag belongs to a relation (C13); too_many_tags when the relation would wear more than WeCom takes.
     """
     contact = hold(actor, contact, Right.TAG)
     follows = list(Follow.objects.filter(contact=contact, state=Follow.State.ACTIVE))
@@ -93,16 +94,12 @@ def tag_contact(
     target = target or next(iter(follows), None)
     if target is None and add:
         raise Conflict(_("Nobody is a friend of this contact, so there is no relation to tag."), code="no_follow")
+    if target is not None and add:
+        tag_room.require(target, add)
     before = set(FollowTag.objects.filter(contact=contact).values_list("tag__name", flat=True))
     FollowTag.objects.bulk_create(
         [FollowTag(follow=target, contact=contact, tag=tag) for tag in add], ignore_conflicts=True
     )
-    if add and FollowTag.objects.filter(follow=target).count() > MOST_TAGS_OF_A_FOLLOW:
-        raise Conflict(
-            _("A member can put at most %(limit)s tags on one contact.") % {"limit": MOST_TAGS_OF_A_FOLLOW},
-            code="too_many_tags",
-            limit=MOST_TAGS_OF_A_FOLLOW,
-        )
     worn = FollowTag.objects.filter(contact=contact, tag__in=remove)
     (worn.filter(follow=own) if own and _is_staff(actor) else worn).delete()
     after = set(FollowTag.objects.filter(contact=contact).values_list("tag__name", flat=True))
@@ -114,7 +111,7 @@ def tag_contact(
 
 def make_room(wanted: int) -> None:
     """Raise Conflict too_many_tags when the enterprise would have more tags than WeCom takes; two at once wait here."""
-    execute("SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", {"key": f"tags:{current_enterprise_id()}"})
+    lock(f"tags:{current_enterprise_id()}")
     if Tag.objects.count() + wanted > MOST_TAGS:
         raise Conflict(
             _("An enterprise has at most %(limit)s tags.") % {"limit": MOST_TAGS}, code="too_many_tags", limit=MOST_TAGS

@@ -13,7 +13,8 @@ from collaboration.services.transfers import settling
 from common import clock
 from common.errors import Conflict, Forbidden, Invalid
 from contacts import losses
-from contacts.models import Contact, Follow, FollowTag, GroupChat, Interaction, TagGroup
+from contacts.models import Contact, Follow, FollowTag, GroupChat, Interaction, Tag, TagGroup
+from contacts.rules import MOST_TAGS_OF_A_FOLLOW
 from contacts.services.bulk import start
 from contacts.services.contacts import archive_contact
 from contacts.services.relations import add_follow, end_follow
@@ -52,6 +53,32 @@ def leave(scene, firm) -> None:
 
 
 # --- O6: after leaving ----------------------------------------------------------------------------------------
+
+
+def test_c13_o6_the_taker_wears_no_more_tags_on_a_contact_than_wecom_takes(firm, scene, work):
+    """The oldest tags go over as far as there is room; what the taker put on stays."""
+    with scene() as admin:
+        [contact] = customers(firm, 1)
+        add_follow(admin, contact=contact, member=firm.ann)
+        group = create_tag_group(admin, name="多", tags=["一", "二", "三"])
+        Tag.objects.bulk_create(
+            Tag(group=group, name=f"t{n}", position=9 + n) for n in range(MOST_TAGS_OF_A_FOLLOW - 2)
+        )
+        of = {follow.member_id: follow for follow in Follow.objects.filter(contact=contact)}
+        many = Tag.objects.filter(group=group, name__startswith="t")
+        FollowTag.objects.bulk_create(FollowTag(follow=of[firm.ann.pk], contact=contact, tag=tag) for tag in many)
+        for name in ("一", "t5", "三", "二"):  # t5 is Ann's already, so two of these have room
+            tag = Tag.objects.get(name=name)
+            FollowTag.objects.create(follow=of[firm.lea.pk], contact=contact, tag=tag)
+    leave(scene, firm)
+    with scene() as admin:
+        transfers.order(admin, member=firm.lea, plan=to(firm.ann))
+    work()
+    with scene():
+        worn = FollowTag.objects.filter(contact=contact)
+        assert set(worn.values_list("follow__member__name", flat=True)) == {"Ann"}
+        assert worn.count() == MOST_TAGS_OF_A_FOLLOW
+        assert set(worn.exclude(tag__name__startswith="t").values_list("tag__name", flat=True)) == {"一", "三"}
 
 
 def test_o6_all_to_one_at_once_with_groups_follow_ups_and_no_place(firm, scene, work):

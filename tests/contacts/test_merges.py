@@ -25,7 +25,7 @@ from tests.factories import NOON
 from tests.parallel import in_parallel
 
 DAY = timedelta(days=1)
-QUERIES = 34  # however much goes over: one for each table that belongs to a contact, those of the rooms above too
+QUERIES = 35  # however much goes over: one for each table that belongs to a contact, those of the rooms above too
 
 
 @pytest.fixture

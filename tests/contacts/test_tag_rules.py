@@ -15,7 +15,7 @@ from common.tenancy import tenant
 from contacts import rules, tag_usage, worn_tags
 from contacts.models import Contact, FollowTag, Tag, TagGroup, TagRule
 from contacts.rules import Status, TagEffect, is_reserved_tag
-from contacts.services import tag_merges, tag_rules, tags
+from contacts.services import tag_merges, tag_room, tag_rules, tags
 from contacts.services.contacts import add_contact, archive_contact
 from jobs import services as jobs
 from jobs.models import JobRun
@@ -122,7 +122,7 @@ def test_c13_the_limit_holds_when_many_make_tags_at_once(monkeypatch):
 
 
 def test_c13_no_more_tags_of_a_member_on_a_contact_than_wecom_takes(inside, group, monkeypatch):
-    monkeypatch.setattr(tags, "MOST_TAGS_OF_A_FOLLOW", 2)
+    monkeypatch.setattr(tag_room, "MOST_TAGS_OF_A_FOLLOW", 2)
     contact = factories.contact(inside)
     tags.tag_contact(inside, contact=contact, add=[tag("高"), tag("中")])
     with pytest.raises(Conflict):

@@ -23,7 +23,8 @@ from common.ids import uuid7
 from common.sql import execute, rows
 from common.tenancy import current_enterprise_id
 from contacts.rules import Kind as Event
-from contacts.services import owners
+from contacts.services import owners, tag_room
+from contacts.services.steps import lock_all
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Enterprise
@@ -190,13 +191,7 @@ def lock_contacts(items: Sequence[UUID]) -> list[UUID]:
         params,
     )
     ids = [contact for (contact,) in contacts]
-    execute(
-        """
-        SELECT FROM contacts_contact WHERE enterprise_id = %(enterprise)s AND id = ANY (%(contacts)s)
-        ORDER BY id FOR NO KEY UPDATE
-        """,
-        {**params, "contacts": ids},
-    )
+    lock_all(ids)
     return ids
 
 
@@ -212,7 +207,7 @@ def give_owners(actor: Actor, params: dict[str, Any]) -> None:
 
 
 def _move_friends(actor: Actor, params: dict[str, Any]) -> None:
-    """The friendship goes over, with remark and tags; the member's own ends."""
+    """The friendship goes over, with remark and tags, the oldest as far as WeCom takes them; the member's own ends."""
     name = "(SELECT name FROM enterprises_member WHERE enterprise_id = item.enterprise_id AND id = {})"
     execute(
         f"""
@@ -228,11 +223,16 @@ def _move_friends(actor: Actor, params: dict[str, Any]) -> None:
     )
     execute(
         f"""
-        UPDATE contacts_followtag AS worn SET follow_id = pair.heir
-        FROM (SELECT former.id AS former, heir.id AS heir FROM {_FRIENDSHIPS}) AS pair
-        WHERE worn.enterprise_id = %(enterprise)s AND worn.follow_id = pair.former AND NOT EXISTS (
-            SELECT FROM contacts_followtag AS known WHERE known.enterprise_id = %(enterprise)s
-                AND known.follow_id = pair.heir AND known.tag_id = worn.tag_id)
+        UPDATE contacts_followtag AS worn SET follow_id = going.heir
+        FROM (SELECT worn.id, pair.heir, row_number() OVER (PARTITION BY pair.heir ORDER BY worn.id) AS number
+              FROM (SELECT former.id AS former, heir.id AS heir FROM {_FRIENDSHIPS}) AS pair
+              JOIN contacts_followtag AS worn
+                ON worn.enterprise_id = %(enterprise)s AND worn.follow_id = pair.former
+              WHERE NOT EXISTS (
+                  SELECT FROM contacts_followtag AS known WHERE known.enterprise_id = %(enterprise)s
+                     AND known.follow_id = pair.heir AND known.tag_id = worn.tag_id)) AS going
+        WHERE worn.enterprise_id = %(enterprise)s AND worn.id = going.id
+          AND going.number <= {tag_room.beside("going.heir")}
         """,  # noqa: S608
         params,
     )

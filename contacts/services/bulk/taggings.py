@@ -4,7 +4,7 @@ Tags go to the actor's own follow, else to the owner's, else to the oldest. Staf
 tags off their own follow only; everybody else off every follow.
 """
 
-from contacts.rules import MOST_TAGS_OF_A_FOLLOW
+from contacts.services import tag_room
 from contacts.services.bulk.batch import DONE, Batch
 
 _FOLLOWS = """contacts_follow AS follow WHERE follow.enterprise_id = contact.enterprise_id
@@ -15,16 +15,15 @@ _TARGET = f"""(SELECT follow.id FROM {_FOLLOWS}
     LIMIT 1)"""
 _TAGS = "unnest(%(tags)s::uuid[]) AS wanted (id)"
 
-# How many of the tags the target wears already, and how many it wears at all: WeCom has a limit.
+# How many of the tags the target wears already, and has it room for the others?
 CANNOT_TAG = f"""(SELECT CASE
     WHEN target.id IS NULL THEN 'no_follow'
     WHEN worn.same = cardinality(%(tags)s::uuid[]) THEN 'already_tagged'
-    WHEN worn.number + cardinality(%(tags)s::uuid[]) - worn.same > {MOST_TAGS_OF_A_FOLLOW} THEN 'too_many_tags'
+    WHEN cardinality(%(tags)s::uuid[]) > {tag_room.beside("target.id", "%(tags)s::uuid[]")} THEN 'too_many_tags'
     ELSE '' END
     FROM (SELECT {_TARGET} AS id OFFSET 0) AS target CROSS JOIN LATERAL (
-        SELECT count(*) AS number, count(*) FILTER (WHERE worn.tag_id = ANY (%(tags)s::uuid[])) AS same
-        FROM contacts_followtag AS worn
-        WHERE worn.enterprise_id = contact.enterprise_id AND worn.follow_id = target.id) AS worn)"""
+        SELECT count(*) AS same FROM contacts_followtag AS worn WHERE worn.enterprise_id = contact.enterprise_id
+           AND worn.follow_id = target.id AND worn.tag_id = ANY (%(tags)s::uuid[])) AS worn)"""
 
 _WORN = f"""worn.enterprise_id = contact.enterprise_id AND worn.contact_id = contact.id
     AND worn.tag_id = ANY (%(tags)s::uuid[])
@@ -92,13 +91,17 @@ _FOLLOWS_STILL = """(SELECT true FROM contacts_follow AS follow WHERE follow.ent
 _TAG_STANDS = """(SELECT true FROM contacts_tag AS tag
     WHERE tag.enterprise_id = item.enterprise_id AND tag.id = (pair ->> 1)::uuid)"""
 
-CANNOT_UNDO_UNTAG = f"""CASE WHEN EXISTS (
-    SELECT FROM jsonb_array_elements(item.before -> 'removed') AS pair
-    WHERE {_FOLLOWS_STILL} AND {_TAG_STANDS}
-      AND (SELECT true FROM contacts_followtag AS worn
-           WHERE worn.enterprise_id = item.enterprise_id AND worn.follow_id = (pair ->> 0)::uuid
-             AND worn.tag_id = (pair ->> 1)::uuid) IS NULL
-    ) THEN '' ELSE 'changed_since' END"""
+# What can be put back of an item, by relation: not what is worn again, and not more than the relation has room for.
+CANNOT_UNDO_UNTAG = f"""(
+    SELECT CASE WHEN count(*) = 0 THEN 'changed_since'
+                WHEN bool_or(back.wanted > {tag_room.beside("back.follow")}) THEN 'too_many_tags' ELSE '' END
+    FROM (SELECT (pair ->> 0)::uuid AS follow, count(*) AS wanted
+          FROM jsonb_array_elements(item.before -> 'removed') AS pair
+          WHERE {_FOLLOWS_STILL} AND {_TAG_STANDS}
+            AND (SELECT true FROM contacts_followtag AS worn
+                 WHERE worn.enterprise_id = item.enterprise_id AND worn.follow_id = (pair ->> 0)::uuid
+                   AND worn.tag_id = (pair ->> 1)::uuid) IS NULL
+          GROUP BY 1) AS back)"""
 
 
 def undo_tag(batch: Batch) -> None:

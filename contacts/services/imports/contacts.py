@@ -11,7 +11,6 @@ from contacts.files.reasons import Reason
 from contacts.files.rows import ContactRow
 from contacts.models import Contact, Tag, TagGroup
 from contacts.rules import (
-    MOST_TAGS_OF_A_FOLLOW,
     RIGHT_OF,
     Activity,
     Grade,
@@ -22,8 +21,9 @@ from contacts.rules import (
     Status,
     is_reserved_tag,
 )
-from contacts.services import search_entries
+from contacts.services import search_entries, tag_room
 from contacts.services.imports.staging import Loaded, Loader
+from contacts.services.steps import lock_all
 from contacts.services.tags import make_room
 from quota import queries as quota_queries
 from quota import services as quota
@@ -146,19 +146,15 @@ class ContactLoader(Loader[ContactRow]):
 
     def _refuse_what_wecom_does_not_take(self) -> None:
         """A row whose tags would be too many on one relation is refused as a whole, naming the column (C13)."""
-        if Tag.objects.count() <= MOST_TAGS_OF_A_FOLLOW:
-            return  # nobody can wear more tags than there are
+        tagged = "refusal IS NULL AND tag_ids <> '{}'"
+        known = rows(f"SELECT contact_id FROM staged WHERE contact_id IS NOT NULL AND {tagged}")  # noqa: S608
+        lock_all([contact for (contact,) in known])
         self.sql(
             f"""
             UPDATE staged SET refusal = %(reason)s, refused_column = 'tags'
-            WHERE refusal IS NULL AND tag_ids <> '{{}}' AND %(most)s < (
-                SELECT count(*) FROM (
-                    SELECT worn.tag_id FROM contacts_followtag AS worn
-                    WHERE worn.enterprise_id = %(enterprise)s AND worn.follow_id = {FOLLOW}
-                    UNION SELECT unnest(staged.tag_ids)) AS wanted)
+            WHERE {tagged} AND cardinality(tag_ids) > {tag_room.beside(FOLLOW, "staged.tag_ids")}
             """,  # noqa: S608 - SQL of ours
             reason=Reason.TOO_MANY_TAGS.value,
-            most=MOST_TAGS_OF_A_FOLLOW,
             importer=self.actor.member_id,
         )
 
