@@ -17,7 +17,7 @@ from common.ids import uuid7
 from common.tenancy import tenant
 from common.terms import mark, terms
 from contacts.models import Tag, TagGroup
-from contacts.services.search_entries import _FINGERPRINT
+from contacts.services.search_entries import FINGERPRINT, REMARKS
 from enterprises.models import Department, Enterprise, Member, Role, User
 from enterprises.services import builtin_role
 
@@ -71,8 +71,8 @@ SELECT uuid7(), contact.enterprise_id, contact.id,
        array_to_tsvector(name.terms || coalesce(remark.terms, '{{}}') || coalesce(company.terms, '{{}}')
            || ARRAY(SELECT %(mark)s || '#' || part FROM unnest(contact.phones) AS phone,
                     unnest(ARRAY[phone, right(phone, 8), right(phone, 4)]) AS part)),
-       {_FINGERPRINT.replace("%", "%%")}
-FROM contacts_contact AS contact
+       {FINGERPRINT.replace("%", "%%")}
+FROM contacts_contact AS contact CROSS JOIN LATERAL {REMARKS}
 JOIN bench_text AS name ON name.kind = 'name' AND name.text = contact.name
 LEFT JOIN bench_text AS remark ON remark.kind = 'remark' AND remark.text = contact.remark
 LEFT JOIN bench_text AS company ON company.kind = 'company' AND company.text = contact.company

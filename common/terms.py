@@ -229,11 +229,13 @@ def _any(parts: Sequence[str]) -> str:
 
 # --- How well it fits -------------------------------------------------------------------------------------
 
+INSIDE = 2
+
 
 def distance(text: str, names: Iterable[str]) -> int:
     """How far `text` is from being one of the names, as written, in pinyin or in initials.
 
-    0: it is one; 1: one begins with it; 2: one has it inside; 3: its parts were found in some other way.
+    0: it is one; 1: one begins with it; INSIDE: one has it inside; 3: its parts were found in some other way.
     """
     wanted = _joined(text)
     spelled = [way for name in names if name for way in _spelled(name)]

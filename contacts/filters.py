@@ -132,7 +132,10 @@ class ContactFilterSet(django_filters.FilterSet):
     search = _ask(
         TextField,
         "by_search",
-        _("Words of name, remark or company, as written, in pinyin or initials; a phone number; an external user id."),
+        _(
+            "Words of name, company or a remark (the contact's own, or a friend's), as written, in pinyin or initials;"
+            " a phone number; an external user id."
+        ),
     )
     owner = _ask(
         ListField, "by_owner", _("Ids of owners; “me”; “none” for contacts without one."), words=("me", "none")

@@ -6,17 +6,18 @@ setting as the wall and returns ids. Who may see what is asked outside of it, as
 `contacts_expected`, tells from the statistics how many words will find.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import BooleanField, Case, Q, QuerySet, When
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, Case, OuterRef, Q, QuerySet, When
 from django.db.models.expressions import RawSQL
 
 from common import paging
 from common.sql import rows
 from common.tenancy import current_enterprise_id
-from common.terms import distance, question
-from contacts.models import Contact
+from common.terms import INSIDE, distance, question
+from contacts.models import Contact, Follow
 from contacts.rules import Status
 from enterprises.actors import Actor
 
@@ -42,8 +43,9 @@ _CARRIES = """COALESCE((SELECT entry.terms @@ %s::tsquery FROM contacts_searchen
 def found(contacts: QuerySet, text: str, actor: Actor) -> QuerySet:
     """Those of `contacts` that `text` finds, as a set: for bulk work, exports, everything that takes them all.
 
-    Found are contacts whose name, remark or company (as written, in pinyin, in initials) or phone number have all words
-    of the text, and the one whose external user id it is. Phone numbers find nobody for those who may not see them.
+    Found are contacts whose name, remarks (its own and those of its friends) or company (as written, in pinyin, in
+    initials) or phone number have all words of the text, and the one whose external user id it is. Phone numbers find
+    nobody for those who may not see them.
     """
     asked = _asked(text, actor)
     if asked is None:
@@ -78,19 +80,29 @@ def count(contacts: QuerySet, text: str, actor: Actor, *, estimated: QuerySet) -
     return paging.Count(max(FEW, round(all_of_them.value * sum(sample) / SAMPLE)), exact=False)
 
 
-def suggestions(actor: Actor, text: str, *, size: int = 8) -> list[Contact]:
+class Suggestion(NamedTuple):
+    """`called`: the remark of a friend by which the contact is found, when nothing of its own tells why it is there."""
+
+    contact: Contact
+    called: str
+
+
+def suggestions(actor: Actor, text: str, *, size: int = 8) -> list[Suggestion]:
     """The contacts that somebody who has typed so much most likely means, with their owners: the best first.
 
-    Names before other hits, whole names before parts, those in service before others, and of equals those one was in
-    contact with last. When there are very many, it is the last ones in contact.
+    Names and remarks before other hits, whole ones before parts, those in service before others, and of equals those
+    one was in contact with last. When there are very many, it is the last ones in contact.
     """
     asked = _asked(text, actor)
     if asked is None:
         return []
+    remarks = Follow.objects.filter(contact_id=OuterRef("pk")).exclude(remark="").order_by("added_at", "id")
     seen = Contact.objects.visible_to(actor).select_related("owner")
+    seen = seen.annotate(remarks=ArraySubquery(remarks.values("remark")))
     ids = _few(asked, text)
     if ids is None:
-        return list(seen.filter(_hit(asked, text)).order_by("-last_contact_at", "-id")[:size])
+        last = seen.filter(_hit(asked, text)).order_by("-last_contact_at", "-id")[:size]
+        return [_suggestion(contact, text) for contact in last]
     text = text.strip()
     begins = [Q(name=text) | Q(remark=text), Q(name__startswith=text) | Q(remark__startswith=text)]
     seen = seen.filter(_among(ids)).annotate(
@@ -98,10 +110,16 @@ def suggestions(actor: Actor, text: str, *, size: int = 8) -> list[Contact]:
     )
     pool = list(seen.order_by("likely", "-last_contact_at", "-id")[:POOL])
 
-    def rank(contact: Contact) -> tuple[int, bool]:
-        return distance(text, (contact.name, contact.remark)), contact.status != Status.ACTIVE
+    def rank(contact: Any) -> tuple[int, bool]:
+        return distance(text, (contact.name, contact.remark, *contact.remarks)), contact.status != Status.ACTIVE
 
-    return sorted(pool, key=rank)[:size]
+    return [_suggestion(contact, text) for contact in sorted(pool, key=rank)[:size]]
+
+
+def _suggestion(contact: Any, text: str) -> Suggestion:
+    if distance(text, (contact.name, contact.remark, contact.company)) <= INSIDE:
+        return Suggestion(contact, "")
+    return Suggestion(contact, next((one for one in contact.remarks if distance(text, (one,)) <= INSIDE), ""))
 
 
 def _asked(text: str, actor: Actor) -> str | None:

@@ -93,7 +93,7 @@ class SearchView(ContactView):
         asked = shapes.SearchQuery(data=request.query_params)
         asked.is_valid(raise_exception=True)
         found = search.suggestions(self.actor, asked.validated_data["q"], size=asked.validated_data["size"])
-        return Response({"results": [represent_found(contact) for contact in found]})
+        return Response({"results": [represent_found(one) for one in found]})
 
 
 class OneContactView(ContactView):
@@ -281,8 +281,9 @@ class VisibilityView(ContactView):
         return Response({"results": results})
 
 
-def represent_found(contact: Contact) -> dict[str, Any]:
+def represent_found(suggestion: search.Suggestion) -> dict[str, Any]:
     """A contact as a search box shows it."""
+    contact = suggestion.contact
     owner = contact.owner
     return {
         "id": contact.pk,
@@ -293,6 +294,7 @@ def represent_found(contact: Contact) -> dict[str, Any]:
         "company": contact.company,
         "status": contact.status,
         "owner": {"id": owner.pk, "name": owner.name} if owner else None,
+        "called": suggestion.called,
     }
 
 

@@ -81,6 +81,9 @@ class FoundContactShape(serializers.Serializer):
     company = serializers.CharField()
     status = serializers.ChoiceField(Status.choices())
     owner = NamedShape(allow_null=True)
+    called = serializers.CharField(
+        help_text="The remark of a friend that `q` means, when name, remark and company do not tell why it is found."
+    )
 
 
 class FoundShape(serializers.Serializer):

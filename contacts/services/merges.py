@@ -128,7 +128,7 @@ def merge(actor: Actor, *, contact: Contact, gone: Contact) -> ContactMerge:
     gone.save(update_fields=["status", "lost_at", "archived_at", "waiting_since", "merged_into", "version"])
     regrade([contact.pk], now)
     contact.refresh_from_db()
-    index([contact.pk])
+    index([contact.pk, gone.pk])
     made.after |= {"contact": _plain(contact, wanted)}
     made.save(update_fields=["before", "after"])
     note(contact, Kind.MERGED, at=now, member=actor.member, data={"name": str(gone)})

@@ -20,7 +20,7 @@ from contacts import access
 from contacts.models import Contact, Follow, Interaction
 from contacts.queries import nameable
 from contacts.rules import Kind, Right, Status
-from contacts.services.search_entries import index_one
+from contacts.services.search_entries import index, index_one
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Member, Role
@@ -95,13 +95,18 @@ def befriend(contact: Contact, member: Member, *, at: datetime, remark: str = ""
         Contact.objects.filter(pk=contact.pk).update(owner=member)
     made = Follow(contact=contact, member=member, added_at=at, remark=remark, source=source)
     if insert(made, unless_there=True):
+        if remark not in ("", contact.remark):
+            index([contact.pk])
         return True
     follow = Follow.objects.get(contact=contact, member=member)
     if follow.state == Follow.State.ACTIVE:
         return False
     follow.state, follow.added_at, follow.ended_at, follow.both_at = Follow.State.ACTIVE, at, None, None
+    renamed = remark not in ("", follow.remark)
     follow.remark, follow.source = remark or follow.remark, source or follow.source
     follow.save(update_fields=["state", "added_at", "ended_at", "both_at", "remark", "source"])
+    if renamed:
+        index([contact.pk])
     return True
 
 

@@ -23,6 +23,7 @@ from jobs import services as jobs
 from jobs.models import JobRun, Notification
 from quota.models import Account, LedgerEntry
 from tests import factories
+from tests.contacts.entries import stale
 
 pytestmark = pytest.mark.django_db
 NOON = factories.NOON
@@ -37,7 +38,7 @@ def shared(firm, scene):
     for days, member, some in ((150, firm.ann, contacts), (100, firm.nora, contacts[:1])):
         with scene(at=NOON - days * DAY) as admin:
             for contact in some:
-                add_follow(admin, contact=contact, member=member)
+                add_follow(admin, contact=contact, member=member, remark=member.userid)
     with scene(firm.ann, at=NOON - 3 * DAY) as ann:
         record_interaction(ann, contact=contacts[0], kind="message_out")
     return contacts
@@ -148,6 +149,7 @@ def test_o9_all_by_a_rule_and_back_as_one_batch(firm, scene, shared, work, by, o
     [run] = work()
     assert (run.state, run.result) == ("done", {"done": 3})
     with scene() as admin:
+        assert stale() == 0
         assert Contact.objects.get(pk=shared[0].pk).owner_id == getattr(firm, owner).pk
         assert Contact.objects.get(pk=shared[1].pk).owner_id == firm.lea.pk
         assert Follow.objects.filter(state="active").count() == 3
@@ -157,6 +159,7 @@ def test_o9_all_by_a_rule_and_back_as_one_batch(firm, scene, shared, work, by, o
     with scene():
         assert Follow.objects.filter(state="active").count() == 7
         assert {one.owner_id for one in Contact.objects.all()} == {firm.lea.pk}
+        assert stale() == 0
         assert set(Duplicate.objects.values_list("state", flat=True)) == {"open"}
 
 

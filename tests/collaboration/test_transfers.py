@@ -18,6 +18,7 @@ from contacts.rules import MOST_TAGS_OF_A_FOLLOW
 from contacts.services.bulk import start
 from contacts.services.contacts import archive_contact
 from contacts.services.relations import add_follow, end_follow
+from contacts.services.search_entries import index
 from contacts.services.tags import create_tag_group
 from enterprises.models import AuditEntry, Member
 from enterprises.services.members import resign_member
@@ -25,6 +26,7 @@ from jobs.models import Notification
 from quota.models import Account, LedgerEntry
 from quota.services import refresh_account, verify_counts
 from tests import crowd, factories
+from tests.contacts.entries import stale
 
 pytestmark = pytest.mark.django_db
 NOON = factories.NOON
@@ -86,6 +88,7 @@ def test_o6_all_to_one_at_once_with_groups_follow_ups_and_no_place(firm, scene, 
         mine = customers(firm, 3)
         mine[0].remark = "大客户"
         Follow.objects.filter(contact=mine[0]).update(remark="大客户")
+        index([mine[0].pk])
         archived = archive_contact(admin, contact=mine[2])
         group = GroupChat.objects.create(chat_id="wr-lea", name="客户群", owner=firm.lea)
         tag_group = create_tag_group(admin, name="来源", tags=["展会"])
@@ -112,6 +115,7 @@ def test_o6_all_to_one_at_once_with_groups_follow_ups_and_no_place(firm, scene, 
         }
         heir = follows.get(member=firm.ann)
         assert (heir.remark, heir.source, heir.taggings.get().tag_id) == ("大客户", "transfer", tag.pk)
+        assert stale() == 0
         assert GroupChat.objects.get(pk=group.pk).owner_id == firm.ann.pk
         assert Contact.objects.get(pk=archived.pk).status == "archived"
         kinds = Counter(Interaction.objects.filter(contact=mine[0]).values_list("kind", flat=True))

@@ -13,6 +13,7 @@ from contacts.services import groups, tags
 from contacts.services.contacts import archive_contact
 from contacts.services.groups import Person
 from contacts.services.history import record_interaction
+from contacts.services.relations import add_follow
 from enterprises.models import AuditEntry
 from quota.models import Account
 from quota.services import refresh_account
@@ -67,6 +68,14 @@ def test_c11_the_search_box_shows_whom_one_means(admin, at, contact, anna, enter
     with tenant(other.pk):
         stranger = browser(factories.super_admin(other).member.user)
     assert stranger.get(at("contacts/search/?search=xm")).status_code == 404
+
+
+def test_c11_the_search_box_says_by_which_remark_of_a_friend_one_is_found(admin, at, contact, enterprise):
+    with tenant(enterprise.pk):
+        add_follow(factories.super_admin(enterprise), contact=contact, remark="老李 & 家")
+    rows = text(admin.get(at("contacts/search/?search=laoli"), headers={"HX-Request": "true"}))
+    assert "小王 · a friend calls them 老李 &amp; 家" in rows
+    assert "calls them" not in text(admin.get(at("contacts/search/?search=xw"), headers={"HX-Request": "true"}))
 
 
 def test_c11_the_list_filters_while_one_types(admin, at, contact, enterprise):

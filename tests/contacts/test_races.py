@@ -7,9 +7,12 @@ from django.db import connections
 
 from common.errors import Refusal
 from common.tenancy import tenant
+from contacts.filters import ContactFilter
 from contacts.models import Contact, Follow, Interaction, Purchase
 from contacts.services.contacts import add_contact
 from contacts.services.history import record_interaction, record_purchase
+from contacts.services.relations import add_follow
+from contacts.services.search_entries import index
 from enterprises.actors import Actor
 from enterprises.models import Enterprise, Member
 from quota.models import Account, LedgerEntry
@@ -78,6 +81,23 @@ def test_c1_q10_all_add_the_same_person_at_the_last_place(crowd):
         assert contact.owner_id in {member.pk for member in members}
         assert Account.objects.get().served == LedgerEntry.objects.count() == 2
         assert verify_counts()["ok"]
+
+
+def test_c11_all_who_add_somebody_at_once_make_them_found_by_their_remarks(crowd):
+    enterprise, members = crowd
+    with tenant(enterprise.pk):
+        [contact] = Contact.objects.all()
+    names = "赵钱孙李周吴郑王"[:MANY]
+    calls = [
+        lambda member=member, name=name: add_follow(actor(enterprise, member), contact=contact, remark=f"老{name}")
+        for member, name in zip(members, names, strict=True)
+    ]
+    assert at_once(enterprise, calls) == [True] * MANY
+    with tenant(enterprise.pk):
+        admin = factories.super_admin(enterprise)
+        for name in names:
+            assert ContactFilter.from_params({"search": f"老{name}"}, admin).queryset().get() == contact
+        assert index([contact.pk]) == 0
 
 
 def test_q10_all_add_somebody_else_at_the_last_place(crowd):

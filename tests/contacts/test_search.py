@@ -34,7 +34,7 @@ def found(actor, text):
 
 
 def suggested(actor, text, **options):
-    return [contact.name for contact in search.suggestions(actor, text, **options)]
+    return [contact.name for contact, _called in search.suggestions(actor, text, **options)]
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_c11_suggestions_take_two_queries_and_a_list_one_more(inside, count, dja
     for _each in range(count):
         factories.contact(inside, name="王小明")
     with django_assert_num_queries(2):
-        assert [contact.owner.name for contact in search.suggestions(inside, "wxm")] == [inside.member.name] * count
+        assert [one.contact.owner.name for one in search.suggestions(inside, "wxm")] == [inside.member.name] * count
     with django_assert_num_queries(2):
         assert len(ContactFilter.from_params({"search": "wxm"}, inside).listed()) == count
 
@@ -166,7 +166,7 @@ def test_c11_the_api_suggests(api, enterprise, scope):
         contact = factories.contact(factories.super_admin(enterprise), name="王小明", remark="老王", company="华为")
     [row] = api.get("/api/v1/contacts/search?q=wxm").json()["results"]
     assert (row["id"], row["name"], row["remark"]) == (str(contact.pk), "王小明", "老王")
-    assert set(row) == {"id", "external_userid", "name", "remark", "kind", "company", "status", "owner"}
+    assert set(row) == {"id", "external_userid", "name", "remark", "kind", "company", "status", "owner", "called"}
     assert api.get("/api/v1/contacts/search").json() == {"results": []}
     for wrong in ("q=%00", "q=x&size=0", "q=x&size=21", f"q={'x' * 129}", "q=x&colour=red"):
         assert api.get(f"/api/v1/contacts/search?{wrong}").status_code == 400, wrong
