@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -11,11 +13,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collaboration.board_files import as_csv
-from collaboration.queries.board import Board, board, period
+from collaboration.queries.board import Board, board, period, shown_to
+from collaboration.queries.board_rows import Asked, Figure, rows
+from common.errors import Invalid
 from console import navigation
 from console.base import Page
+from console.listing import Listing
+from contacts.rules import Kind
 from enterprises.authority import managed_departments
 from enterprises.models import Department
+from enterprises.rest import get_or_404
 from enterprises.services import policy
 
 RANGES = (7, 30, 90)
@@ -50,10 +57,43 @@ class TeamBoard(Page):
             "department": department,
             "one": people[0] if member and people else None,
             "policy": policy(),
-            "after_last": last + timedelta(days=1),
+            "span": urlencode({"from": first, "to": last}),
             "losses_url": navigation.address("losses", self.enterprise.code),
         }
         return self.render(context)
+
+
+class Behind(Page):
+    """The events behind a figure of one member, with the time until the answer where somebody waited."""
+
+    permission = "team.view"
+    template = "console/board/rows.html"
+
+    def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
+        member = get_or_404(shown_to(self.actor), pk)
+        self.title = member.name
+        try:
+            asked, errors = Asked.parse(self.actor, request.GET.dict()), {}
+        except Invalid as refusal:
+            asked, errors = Asked.parse(self.actor, {}), refusal.errors
+        listing = Listing(request, rows(self.actor, member, asked), ordering="-at")
+        hours = timedelta(hours=policy().answer_hours)
+        context = {
+            "member": member,
+            "asked": asked,
+            "errors": errors,
+            "span": urlencode({"from": asked.first, "to": asked.last}),
+            "figures": Figure,
+            "waits": asked.figure in (Figure.ASKED, Figure.LATE),
+            "listing": listing,
+            "rows": [(row, Kind(row.kind).label, _in_time(row, hours)) for row in listing.rows],
+        }
+        return self.render(context, status=400 if errors else 200)
+
+
+def _in_time(row: Any, hours: timedelta) -> bool:
+    answered = getattr(row, "answered_at", None)
+    return answered is not None and answered - row.at <= hours
 
 
 def chart(found: Board) -> dict[str, Any]:
@@ -109,4 +149,7 @@ def _number(value: int) -> str:
     return number_format(value, decimal_pos=0, use_l10n=True, force_grouping=True)
 
 
-urlpatterns = [path("team-board/", TeamBoard.as_view(), name="team-board")]
+urlpatterns = [
+    path("team-board/", TeamBoard.as_view(), name="team-board"),
+    path("team-board/members/<uuid:pk>/", Behind.as_view(), name="team-board-rows"),
+]

@@ -1,6 +1,7 @@
 """REST: the team board (O10)."""
 
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpResponse
 from django.urls import path
@@ -11,8 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from collaboration.board_files import as_csv
-from collaboration.queries.board import FIELDS, Board, Figures, MemberFigures, board, period
-from enterprises.rest import TenantAPIView
+from collaboration.queries.board import FIELDS, Board, Figures, MemberFigures, board, period, shown_to
+from collaboration.queries.board_rows import FILTERS as FIGURE_FILTERS
+from collaboration.queries.board_rows import Asked, Figure, rows
+from contacts.models import Interaction
+from enterprises.api.shapes import Moment, Named, filters, page_of
+from enterprises.rest import TenantAPIView, get_or_404
 from enterprises.services import policy
 
 FILTERS = ("from", "to", "department", "member")
@@ -123,7 +128,53 @@ class TeamBoardExportView(BoardView):
         return as_csv(self.board())
 
 
+class BoardRowShape(serializers.Serializer):
+    id = serializers.UUIDField()
+    contact = Named()
+    kind = serializers.CharField()
+    at = Moment()
+    answered_at = Moment(allow_null=True, help_text="Of who waited for an answer: when it came; null when it did not.")
+
+
+def _row(one: Interaction) -> dict[str, Any]:
+    contact = one.contact
+    return {
+        "id": one.pk,
+        "contact": {"id": contact.pk, "name": str(contact)},
+        "kind": one.kind,
+        "at": one.at,
+        "answered_at": getattr(one, "answered_at", None),
+    }
+
+
+class TeamBoardRowsView(TenantAPIView):
+    """What stands behind a figure of one member: the events, of contacts that one sees, the newest first.
+
+    Lost contacts: `losses` with `member`, `by=contact`, `from` and `to`.
+    """
+
+    permissions = {"GET": "team.view"}
+
+    @extend_schema(
+        operation_id="team_board_rows",
+        parameters=[
+            *filters(),
+            *(one for one in PARAMETERS if one.name in ("from", "to")),
+            OpenApiParameter(
+                "figure", str, enum=[one.value for one in Figure], description="Which figure; `asked` when left out."
+            ),
+        ],
+        responses=page_of(BoardRowShape),
+    )
+    def get(self, request: Request, pk: UUID) -> Response:
+        self.check_query(FIGURE_FILTERS)
+        member = get_or_404(shown_to(self.actor), pk)
+        found = rows(self.actor, member, Asked.parse(self.actor, request.query_params))
+        return self.page(found, _row, orderings=("at",), default="-at")
+
+
 urlpatterns = [
+    path("team-board/members/<uuid:pk>", TeamBoardRowsView.as_view(), name="api-team-board-rows"),
     path("team-board", TeamBoardView.as_view(), name="api-team-board"),
     path("team-board/export", TeamBoardExportView.as_view(), name="api-team-board-export"),
 ]

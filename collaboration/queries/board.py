@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +11,7 @@ from common import clock
 from common.errors import Invalid
 from common.ids import parse_uuid
 from common.sql import dicts, subquery
-from common.tenancy import current_enterprise_id
+from common.tenancy import TenantQuerySet, current_enterprise_id
 from contacts.querysets import members_of_departments
 from enterprises.actors import Actor
 from enterprises.authority import members_in_range
@@ -117,7 +116,11 @@ def period(actor: Actor, first: str | None, last: str | None, *, days: int = 30)
 
 def board(actor: Actor, first: date, last: date, *, department: str = "", member: str = "") -> Board:
     """What the actor may see of it: everybody; a graded admin the members of their departments."""
-    people = _people(actor, department, member)
+    people = shown_to(actor)
+    if department:
+        people = people.filter(pk__in=members_of_departments([_id("department", department)]).values("id"))
+    if member:
+        people = people.filter(pk=_id("member", member))
     chosen, params = subquery(people.values("id"), "people")
     params |= {"enterprise": current_enterprise_id(), "first": first, "last": last}
     members = dicts(
@@ -169,18 +172,14 @@ def _summed(first: date, last: date, members: Sequence[MemberFigures], days: Seq
     return Board(first, last, list(teams.values()), total, [known.get(day) or Day(day=day) for day in every])
 
 
-def _people(actor: Actor, department: str, member: str) -> Any:
-    """The members whose figures the actor sees, narrowed as asked; what is out of sight is as what does not exist."""
+def shown_to(actor: Actor) -> TenantQuerySet[Member]:
+    """The members whose figures the actor sees; the others are as those who do not exist."""
     people = Member.objects.all()
     own = actor.member
     if own is not None and own.role.scope == Role.Scope.DEPARTMENTS:
-        people = people.filter(pk__in=members_in_range(own).values("id"))
-    elif own is not None and own.role.scope == Role.Scope.RELATED:
-        people = people.filter(pk=own.pk)
-    if department:
-        people = people.filter(pk__in=members_of_departments([_id("department", department)]).values("id"))
-    if member:
-        people = people.filter(pk=_id("member", member))
+        return people.filter(pk__in=members_in_range(own).values("id"))
+    if own is not None and own.role.scope == Role.Scope.RELATED:
+        return people.filter(pk=own.pk)
     return people
 
 

@@ -8,6 +8,7 @@ are answered later, and reports come late.
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from collaboration.rules.board import ANEW
 from common import clock
 from common.sql import execute, joins_never_loop, row
 from common.tenancy import current_enterprise_id
@@ -16,7 +17,6 @@ from enterprises.services import policy, zone
 
 BACK = timedelta(days=90)  # how far the first run looks back
 AGAIN = timedelta(days=1)
-BEFORE = timedelta(days=7)  # messages before the first day that say whether somebody was waiting already
 
 _COUNTED = ("added", "lost", "follow_ups", "asked", "answered", "in_minutes", "in_hours")
 
@@ -31,10 +31,10 @@ WITH touched AS (
      AND happened.at >= %(before)s AND happened.at <= %(now)s
      AND happened.kind IN ('message_in', 'message_out', 'follow_up', 'added', 'returned')
 ), message AS (
-    SELECT kind, at, member_id, lag(kind) OVER (PARTITION BY contact_id ORDER BY at, id) AS previous,
+    SELECT kind, at, member_id, lag(kind) OVER said AS previous, lag(at) OVER said AS previous_at,
            min(at) FILTER (WHERE kind = 'message_out') OVER (
                PARTITION BY contact_id ORDER BY at, id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS answered_at
-    FROM event WHERE kind IN ('message_in', 'message_out')
+    FROM event WHERE kind IN ('message_in', 'message_out') WINDOW said AS (PARTITION BY contact_id ORDER BY at, id)
 ), counted AS (
     SELECT (at AT TIME ZONE %(zone)s)::date AS day, member_id,
            count(*) FILTER (WHERE kind IN ('added', 'returned')) AS added, 0 AS lost,
@@ -50,7 +50,8 @@ WITH touched AS (
     SELECT (at AT TIME ZONE %(zone)s)::date, member_id, 0, 0, 0, count(*), count(answered_at),
            count(*) FILTER (WHERE answered_at <= at + %(minutes)s),
            count(*) FILTER (WHERE answered_at <= at + %(hours)s)
-    FROM message WHERE at >= %(since)s AND kind = 'message_in' AND previous IS DISTINCT FROM 'message_in'
+    FROM message WHERE at >= %(since)s AND kind = 'message_in' AND (
+        previous IS DISTINCT FROM 'message_in' OR previous_at < at - %(anew)s)
     GROUP BY 1, 2
 )
 INSERT INTO collaboration_boardday (id, enterprise_id, day, member_id, added, lost, follow_ups, asked, answered,
@@ -91,7 +92,8 @@ def count_days(enterprise: Enterprise) -> int:
         "today": today,
         "first": first,
         "since": since,
-        "before": since - BEFORE,
+        "before": since - ANEW,
+        "anew": ANEW,
         "zone": str(local),
         "minutes": timedelta(minutes=numbers.answer_minutes),
         "hours": timedelta(hours=numbers.answer_hours),

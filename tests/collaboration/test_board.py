@@ -1,20 +1,25 @@
 """The team board (O10): daily rows by a job, equal to counting by hand; who sees which; the file."""
 
 import csv
+import html
 import io
+import re
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collaboration.models import BoardDay
 from collaboration.queries.board import board, period
+from collaboration.queries.board_rows import Asked, Figure, rows
 from collaboration.services.board import count_days
+from common import clock
 from common.errors import Invalid
 from contacts.models import Contact, Interaction
 from contacts.services.contacts import archive_contact
@@ -39,6 +44,11 @@ def say(scene, contact, *events):
 def count(scene, firm, at=NOON):
     with scene(at=at):
         return count_days(firm.enterprise)
+
+
+def board_rows(firm, figure, *, member=None, actor=None, first=TODAY - 30 * DAY, last=TODAY):
+    asked = Asked(first, last, Figure(figure))
+    return rows(actor or factories.super_admin(firm.enterprise), member or firm.ann, asked).order_by("-at", "-id")
 
 
 def figures(found):
@@ -102,18 +112,18 @@ def test_x6_twice_and_late_give_the_same_rows(firm, scene):
         contact = factories.contact(ann)
     say(scene, contact, *[("message_in", NOON - days * DAY, firm.ann) for days in range(8)])
 
-    def rows():
+    def kept():
         with scene():
             return list(BoardDay.objects.order_by("day", "member__name").values_list(
                 "day", "member__name", "asked", "added", "low"))  # fmt: skip
 
     assert count(scene, firm, at=NOON - 4 * DAY) == 91
     assert count(scene, firm) == 6  # the four missed days, the last counted one and the one before
-    first = rows()
+    first = kept()
     assert count(scene, firm) == 2
-    assert rows() == first
+    assert kept() == first
     call_command("run_job", "collaboration.board", "--now", NOON.isoformat(), "--enterprise", firm.enterprise.code)
-    assert rows() == first
+    assert kept() == first
 
 
 def by_hand(events, since):
@@ -159,6 +169,12 @@ def test_o10_rows_are_what_counting_by_hand_gives(firm, scene, said):
         rows = BoardDay.objects.filter(member=firm.ann, asked__gt=0)
         found = {one.day: (one.asked, one.answered, one.in_minutes, one.in_hours) for one in rows}
         assert found == by_hand(events, NOON - 90 * DAY)
+        behind = {figure: list(board_rows(firm, figure)) for figure in ("asked", "late")}
+        assert {one.at for one in behind["late"]} <= {one.at for one in behind["asked"]}
+        assert (len(behind["asked"]), len(behind["late"])) == (
+            sum(numbers[0] for numbers in found.values()),
+            sum(numbers[0] - numbers[3] for numbers in found.values()),
+        )
         Interaction.objects.filter(contact=contact).delete()
         BoardDay.objects.all().delete()
 
@@ -209,3 +225,131 @@ def test_o10_the_page_reads_daily_rows_only(firm, scene):
             board(admin, TODAY - 29 * DAY, TODAY)
     assert len(queries) == 2
     assert not any("contacts_" in one["sql"] for one in queries.captured_queries)
+
+
+# --- What stands behind a figure ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def busy(firm, scene):
+    """Three contacts of Ann's: one answered in time, one late, one not at all; two more follow-ups; one lost."""
+    with scene(firm.ann, at=NOON - 5 * DAY) as ann:
+        made = [factories.contact(ann, name=name) for name in ("及时", "晚了", "没回")]
+    day = NOON - 3 * DAY
+    say(
+        scene,
+        made[0],
+        ("message_in", day, firm.ann),
+        ("message_in", day + MINUTE, firm.ann),
+        ("message_out", day + 2 * MINUTE, firm.ann),
+        ("follow_up", day + HOUR, firm.ann),
+        ("follow_up", day + 2 * HOUR, firm.ann),
+    )
+    say(scene, made[1], ("message_in", day, firm.ann), ("message_out", day + 30 * HOUR, firm.ann))
+    say(scene, made[2], ("message_in", day, firm.ann))
+    with scene() as admin:
+        end_follow(admin, contact=made[2], member=firm.ann, by="contact", at=day + HOUR)
+    count(scene, firm)
+    return made
+
+
+def test_o10_behind_a_figure_stand_its_rows(firm, scene, busy):
+    with scene() as admin:
+        ann = figures(board(admin, TODAY - 6 * DAY, TODAY))["Ann"]
+        behind = {one: list(board_rows(firm, one, first=TODAY - 6 * DAY)) for one in Figure}
+        assert {one.value: len(found) for one, found in behind.items()} == {
+            "added": ann.added,
+            "follow_ups": ann.follow_ups,
+            "asked": ann.asked,
+            "late": ann.asked - ann.in_hours,
+        }
+        assert (ann.added, ann.follow_ups, ann.asked, ann.in_hours) == (3, 2, 3, 1)
+        waited = {str(one.contact): one.answered_at and one.answered_at - one.at for one in behind[Figure.ASKED]}
+        assert waited == {"及时": 2 * MINUTE, "晚了": 30 * HOUR, "没回": None}
+        assert {str(one.contact) for one in behind[Figure.LATE]} == {"晚了", "没回"}
+        for figure in Figure:  # of the day before it, and of somebody else, there is nothing
+            assert not board_rows(firm, figure, first=TODAY - 9 * DAY, last=TODAY - 6 * DAY)
+            assert not board_rows(firm, figure, member=firm.bob)
+
+
+def test_o10_who_was_not_answered_for_a_week_waits_anew(firm, scene):
+    with scene(firm.ann, at=NOON - 30 * DAY) as ann:
+        contact = factories.contact(ann)
+    moments = (NOON - 20 * DAY, NOON - 14 * DAY, NOON - 7 * DAY, NOON - MINUTE)  # six days, seven, nearly seven
+    say(scene, contact, *[("message_in", moment, firm.ann) for moment in moments])
+    count(scene, firm)
+    with scene() as admin:
+        assert figures(board(admin, TODAY - 30 * DAY, TODAY))["Ann"].asked == 1
+        Interaction.objects.filter(contact=contact, at=NOON - 7 * DAY).update(at=NOON - 7 * DAY + MINUTE)
+        BoardDay.objects.all().delete()
+    count(scene, firm)
+    with scene() as admin:
+        assert figures(board(admin, TODAY - 30 * DAY, TODAY))["Ann"].asked == 2
+        assert [one.at for one in board_rows(firm, "asked")] == [NOON - 7 * DAY + MINUTE, NOON - 20 * DAY]
+
+
+def test_o5_rows_behind_a_figure_are_of_contacts_that_one_sees(firm, scene, busy):
+    with scene(firm.graded) as graded:
+        assert board_rows(firm, "asked", actor=graded).count() == 3
+        Contact.objects.filter(pk=busy[0].pk).update(owner=firm.nora)
+        assert {str(one.contact) for one in board_rows(firm, "asked", actor=graded)} == {"晚了", "没回"}
+    api = factories.api_client(firm.enterprise, firm.graded)
+    answers = [api.get(f"/api/v1/team-board/members/{pk}") for pk in (firm.nora.pk, firm.enterprise.pk)]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].json() == answers[1].json()
+    for who, pk in ((firm.ann, firm.ann.pk), (firm.ann, firm.bob.pk)):
+        assert factories.api_client(firm.enterprise, who).get(f"/api/v1/team-board/members/{pk}").status_code == 403
+
+
+def test_x1_o10_rows_by_the_api_and_on_the_page(firm, scene, busy):
+    query = {"from": "2026-06-09", "to": "2026-06-15", "figure": "late"}
+    api = factories.api_client(firm.enterprise)
+    path = f"/api/v1/team-board/members/{firm.ann.pk}"
+    found = api.get(path, query).json()["results"]
+    assert {(one["contact"]["name"], one["kind"], one["answered_at"]) for one in found} == {
+        ("晚了", "message_in", "2026-06-13T10:00:00Z"),
+        ("没回", "message_in", None),
+    }
+    first = api.get(path, {**query, "figure": "asked", "page_size": "2"}).json()
+    assert len(first["results"]) == 2 and len(api.get(first["next"]).json()["results"]) == 1
+    for bad in ({"figure": "lost"}, {"from": "x"}, {"member": "x"}):
+        assert api.get(path, bad).status_code == 400
+    with scene() as admin:
+        browser = Client()
+        browser.force_login(admin.member.user)
+    address = f"/e/{firm.enterprise.code}/team-board/"
+    page = browser.get(address, {"from": "2026-06-09", "to": "2026-06-15"}, headers={"Accept-Language": "en"})
+    links = set(re.findall(rf'href="({address}members/{firm.ann.pk}/[^"]*)"', page.content.decode()))
+    numbers = {"added": 3, "follow_ups": 2, "asked": 3, "late": 2}
+    assert len(links) == len(numbers)
+    for link in map(html.unescape, links):
+        rest = browser.get(link).content.decode()
+        figure = re.search(r"figure=(\w+)", link)[1]
+        assert rest.count("data-href") == numbers[figure], figure
+    losses = re.search(
+        rf'href="(/e/{firm.enterprise.code}/losses/[?]member={firm.ann.pk}[^"]*)"', page.content.decode()
+    )
+    assert browser.get(html.unescape(losses[1])).content.decode().count("data-href") == 1
+    assert browser.get(f"{address}members/{firm.ann.pk}/", {"figure": "lost"}).status_code == 400
+
+
+def test_o10_rows_cost_the_same_for_one_and_three(firm, scene, busy):
+    api = factories.api_client(firm.enterprise)
+    with scene() as admin:
+        browser = Client()
+        browser.force_login(admin.member.user)
+    pages = ((api, "/api/v1/team-board/members/{}"), (browser, f"/e/{firm.enterprise.code}/team-board/members/{{}}/"))
+
+    def cost():
+        counted = []
+        for client, path in pages:
+            with CaptureQueriesContext(connection) as queries, clock.at(NOON):
+                assert client.get(path.format(firm.ann.pk), {"figure": "asked"}).status_code == 200
+            counted.append(len(queries))
+        return counted
+
+    cost()  # who is new is looked up once
+    three = cost()
+    with scene():
+        Interaction.objects.filter(contact__in=busy[1:], kind="message_in").delete()
+    assert cost() == three

@@ -305,6 +305,7 @@ API = [
     Row("POST", "duplicates/{settled_duplicate}/undo", "contacts.assign"),
     Row("GET", "team-board", "team.view"),
     Row("GET", "team-board/export", "team.view"),
+    Row("GET", "team-board/members/{member}", "team.view", but={"graded_out": 404}),
     # --- jobs
     Row("GET", "jobs"),
     Row("GET", "jobs/{job}"),

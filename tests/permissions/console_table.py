@@ -178,6 +178,7 @@ CONSOLE = [
     Row("POST", "radar/{duplicate}/settle/", "contacts.assign", SENT, lambda w: {"owner": w.ids["holder"]}),
     Row("POST", "radar/{settled_duplicate}/undo/", "contacts.assign", SENT),
     Row("GET", "team-board/", "team.view"),
+    Row("GET", "team-board/members/{member}/", "team.view", but={"graded_out": 404}),
     # --- jobs
     Row("GET", "jobs/"),
     Row("GET", "jobs/{job}/"),
