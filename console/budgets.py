@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import NotFound, Refusal
@@ -186,7 +186,9 @@ class LoanForm(forms.Form):
 
     borrower = forms.ChoiceField(label=_("For the team"))
     lender = forms.ChoiceField(
-        label=_("From"), required=False, help_text=_("A team in the same budget, or places that nobody was given.")
+        label=pgettext_lazy("who lends", "From"),
+        required=False,
+        help_text=_("A team in the same budget, or places that nobody was given."),
     )
     places = forms.IntegerField(label=_("Places"), min_value=1, max_value=services.MOST_PLACES)
     reason = forms.CharField(label=_("Reason"), required=False, max_length=256)
@@ -232,7 +234,7 @@ class Loans(Page):
             self.request,
             budgets.loans_visible_to(self.actor),
             ordering="-requested_at",
-            orderings={"requested_at": _("Requested")},
+            orderings={"requested_at": _("Requested at")},
         )
         context = {
             "listing": listing,

@@ -23,7 +23,6 @@ from contacts.models import Contact, Follow, GroupChat, GroupMember, Purchase
 from contacts.rules import Grade, Kind, Level, Right, Side, Status, masked_phone
 from contacts.services import merges, tag_rules
 from enterprises import audit
-from enterprises.audit_actions import label as action_label
 from enterprises.rest import get_or_404
 from quota import queries as quota
 from quota.rules import Action
@@ -167,7 +166,7 @@ class ContactPage(OneContact):
 
     def _audit(self, contact: Contact) -> dict[str, Any]:
         entries = audit.visible_to(self.actor).filter(subject_id=contact.pk).order_by("-at", "-id")[:ENTRIES]
-        return {"entries": [(entry, action_label(entry.action), differences(entry)) for entry in entries]}
+        return {"entries": entries}
 
 
 def shown(event: queries.Event) -> tuple[queries.Event, Text, str, Decimal | None]:
@@ -198,9 +197,3 @@ def describe(event: queries.Event) -> str:
     if event.kind == Kind.UNFOLLOWED:
         return _("Ended by the contact") if data.get("by") == "contact" else _("Ended by the member")
     return str(data.get("text") or data.get("name") or data.get("source") or "")
-
-
-def differences(entry: Any) -> list[tuple[str, Any, Any]]:
-    """What an audit entry changed: field, before, after."""
-    fields = list(dict.fromkeys([*entry.before, *entry.after]))
-    return [(field, entry.before.get(field), entry.after.get(field)) for field in fields]

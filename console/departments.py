@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Refusal
@@ -34,11 +34,15 @@ def _people() -> list[tuple[str, str]]:
 
 
 class DepartmentForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=64)
+    name = forms.CharField(label=pgettext_lazy("of a thing", "Name"), max_length=64)
     parent = forms.ChoiceField(label=_("Belongs to"), required=False)
     leader = forms.ChoiceField(label=_("Leader"), required=False)
     position = forms.IntegerField(
-        label=_("Order"), required=False, min_value=0, max_value=1_000_000, help_text=_("Smaller numbers come first.")
+        label=pgettext_lazy("in a list", "Order"),
+        required=False,
+        min_value=0,
+        max_value=1_000_000,
+        help_text=_("Smaller numbers come first."),
     )
 
     def __init__(self, page: Page, *args: Any, department: Department | None = None, **kwargs: Any) -> None:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.errors import Refusal
 from console.base import Page
@@ -26,7 +27,7 @@ from quota.rules import Action
 
 
 class GroupForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=128)
+    name = forms.CharField(label=pgettext_lazy("of a thing", "Name"), max_length=128)
     owner = forms.ChoiceField(label=_("Owner"), required=False)
 
     def __init__(self, data: Any, page: Page, **kwargs: Any) -> None:

@@ -19,6 +19,7 @@ from common.errors import Text
 from console.base import Page, stop_polling
 from console.context import enterprise_frame
 from console.listing import Listing
+from console.words import NAMES
 from contacts.files.reasons import Reason as RowReason
 from contacts.rules import Grade
 from contacts.services.bulk import Reason as BulkReason
@@ -42,23 +43,11 @@ AREAS: dict[str, Text] = {
 
 # What results say, in words. A key that is not here is shown as it is.
 WORDS: dict[str, Text] = {
-    "rows": _("Rows"),
-    "created": _("Created"),
-    "updated": _("Updated"),
-    "unchanged": _("Unchanged"),
-    "refused": _("Refused"),
-    "refusals": _("Why refused"),
-    "dry_run": _("Check only"),
+    **NAMES,
     "total": _("Total"),
     "done": _("Done"),
     "skipped": _("Left out"),
     "reasons": _("Why left out"),
-    "contacts": _("Contacts"),
-    "changed": _("Changed"),
-    "grades": _("Value grades"),
-    "tagged": _("Tagged"),
-    "untagged": _("Untagged"),
-    "inactive": _("Inactive"),
     "expired": _("Expired packages"),
     "ledger": _("Ledger"),
     "counter": _("Counter"),
@@ -75,7 +64,6 @@ WORDS: dict[str, Text] = {
     "gone": _("No duplicates any more"),
     "days": _("Days counted"),
     "waiting_leavers": _("Leavers whose contacts wait too long"),
-    "groups": _("Group chats"),
     **{state.value: state.label for state in TransferState if state.value not in ("done", "refused")},
     "deliveries": _("Sent messages deleted"),
     "raised": _("Alerts raised"),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common import clock
 from common.tenancy import TenantForeignKey, TenantManager, TenantModel, TenantQuerySet
@@ -160,7 +161,7 @@ class Delivery(TenantModel):
     """
 
     class Channel(models.TextChoices):
-        MAIL = "mail", _("E-mail")
+        MAIL = "mail", pgettext_lazy("channel", "E-mail")
         WEBHOOK = "webhook", _("Webhook")
 
     class State(models.TextChoices):

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Refusal
@@ -17,7 +17,7 @@ from enterprises.services import rename_enterprise
 
 
 class EnterpriseForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=128)
+    name = forms.CharField(label=pgettext_lazy("of a thing", "Name"), max_length=128)
     timezone = forms.ChoiceField(
         label=_("Time zone"), help_text=_("Dates, deadlines and the nightly jobs are decided in it.")
     )

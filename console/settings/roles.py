@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Refusal, Text
@@ -23,7 +23,7 @@ from enterprises.services import roles as services
 
 
 class RoleForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=64)
+    name = forms.CharField(label=pgettext_lazy("of a thing", "Name"), max_length=64)
     scope = forms.ChoiceField(label=_("Sees"), choices=Role.Scope.choices, widget=forms.RadioSelect)
     permissions = forms.MultipleChoiceField(
         label=_("Permissions"),

@@ -308,18 +308,22 @@ class Story:
 
     def _plan_losses(self) -> None:
         """Some customers deleted their member."""
-        fallen = [each for each in self.customers if each.silent_from and each.interactions]
+        until = self.today - timedelta(days=10)
+        silent = [each for each in self.customers if each.silent_from and each.interactions]
+        fallen = [each for each in silent if self._quiet_since(each) < until]
         for number, customer in enumerate(self.random.sample(fallen, self.size.lost)):
-            assert customer.silent_from is not None
             customer.lost = True
-            since = max(customer.silent_from, customer.added_at + timedelta(days=8))
-            until = self.today - timedelta(days=10)
-            moment = since + (until - since) * self.random.random() if since < until else since
+            since = self._quiet_since(customer)
+            moment = since + (until - since) * self.random.random()
             if number % 2:  # half of them in the last weeks, before the last clean-up
                 moment = max(since, self.today - timedelta(days=8 + number * 27 % 29, hours=-9 - number % 9))
             self.stage.later_scene(moment, self._losing(customer), customer.owner)
             if number % 5 == 1:
                 self.stage.later_scene(moment + timedelta(hours=5), self._losing(customer, by="member"), customer.owner)
+
+    def _quiet_since(self, customer: Customer) -> datetime:
+        assert customer.silent_from is not None
+        return max(customer.silent_from, customer.added_at + timedelta(days=8))
 
     def _losing(self, customer: Customer, by: str = "contact") -> Scene:
         def scene(actor: Actor) -> None:

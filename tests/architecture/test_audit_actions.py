@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.apps import apps
+from django.db.models import Field
 
+from console.words import NAMES
 from enterprises.audit_actions import ACTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +36,15 @@ def _from_callers(tree: ast.AST, function: ast.FunctionDef) -> Iterator[tuple[in
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _name(node) in (function.name, f"self.{function.name}"):
             yield from ((node.lineno, code) for code in _literals(_argument(node, position, "action")))
+
+
+def told(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and key of what entries say in `before={…}` and `after={…}`, as far as keys are literals."""
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _name(node) == "audit.record"):
+        for given in (one.value for one in call.keywords if one.arg in ("before", "after")):
+            for key in given.keys if isinstance(given, ast.Dict) else ():
+                if isinstance(key, ast.Constant):
+                    yield call.lineno, str(key.value)
 
 
 def _own(function: ast.AST) -> Iterator[ast.AST]:
@@ -76,3 +88,17 @@ def helper(actor, action):
     audit.record(actor, action)
 """
     assert [code for _line, code in recorded(ast.parse(source))] == ["a.one", "a.two", "a.three", None, "a.four"]
+
+
+FIELDS = {
+    field.name: str(field.verbose_name)
+    for model in apps.get_models()
+    for field in model._meta.get_fields()
+    if isinstance(field, Field) and str(field.verbose_name) != field.name.replace("_", " ")
+}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_x3_what_changed_has_words(path):
+    """Either a name of its own (console/words.py), or that of the model's field."""
+    assert {key for _line, key in told(ast.parse(path.read_text()))} - {*NAMES, *FIELDS} == set()

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from django.utils.translation import override
 
 from common import clock
 from common.tenancy import tenant
+from console.templatetags.audit import changes
 from contacts.models import (
     CleanUp,
     Contact,
@@ -18,7 +20,7 @@ from contacts.models import (
     TagGroup,
 )
 from contacts.rules import Plan, plan
-from enterprises.models import Enterprise, Member, User
+from enterprises.models import AuditEntry, Enterprise, Member, User
 from enterprises.services import zone
 from jobs.models import Delivery, JobRun, Webhook
 from quota import queries
@@ -99,6 +101,13 @@ def test_q14_the_demo_tells_one_story_whose_numbers_agree():
     with tenant(by_name[platform.NAME].pk):
         assert verify_counts()["ok"]
         assert statuses() == {"active": platform.CUSTOMERS, "archived": 0, "lost": 0}
+
+    for enterprise in by_name.values():
+        with tenant(enterprise.pk), override("zh-hans"):
+            entries = AuditEntry.objects.all()
+            assert not entries.filter(at__gt=clock.now()).exists()
+            told = {str(change.name) for entry in entries for change in changes(entry)}
+            assert {name for name in told if name.isascii()} <= {"Webhook"}, "words for console/words.py"
 
     for login in demo.LOGINS:
         assert User.objects.get(email=login.email).check_password(demo.PASSWORD)

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common import clock
 from common.ids import short_code
@@ -78,7 +79,7 @@ class Invitee(TenantModel):
         SENT = "sent", _("Sent")
         OPENED = "opened", _("Opened")
         ANSWERED = "answered", _("Being checked")
-        JOINED = "joined", _("Joined")
+        JOINED = "joined", pgettext_lazy("state", "Joined")
         DECLINED = "declined", _("Declined")
         EXPIRED = "expired", _("Expired")
 
@@ -113,9 +114,9 @@ class Application(TenantModel):
     """What somebody sent by a link: who they are. Joined at once, or waiting for somebody of ours to look at it."""
 
     class State(models.TextChoices):
-        PENDING = "pending", _("Waiting")
-        JOINED = "joined", _("Joined")
-        DECLINED = "declined", _("Declined")
+        PENDING = "pending", pgettext_lazy("of an application", "Waiting")
+        JOINED = "joined", pgettext_lazy("state", "Joined")
+        DECLINED = "declined", pgettext_lazy("of an application", "Declined")
 
     class Reason(models.TextChoices):
         APPROVAL = "approval", _("The invitation asks for approval")
