@@ -25,11 +25,12 @@ EVENTS_EACH = 20
 DEPARTMENTS = 5
 DAYS = 1_200
 
-# Who sees how many, of a million: so many they own, follow and collaborate on. `old`: the first ones who came.
+# Who sees how many, of a million: so many they own, follow and collaborate on, and where in the list these lie.
 SEERS = {
-    "seer": {"owned": 20_000, "followed": 20_000, "granted": 10_000, "old": False},
-    "seer of few": {"owned": 100, "followed": 100, "granted": 100, "old": False},
-    "seer of old": {"owned": 0, "followed": 20_000, "granted": 20_000, "old": True},
+    "seer": {"owned": 20_000, "followed": 20_000, "granted": 10_000, "order": "md5(id::text || 'seer')"},
+    "seer of few": {"owned": 100, "followed": 100, "granted": 100, "order": "md5(id::text || 'few')"},
+    "seer of old": {"owned": 0, "followed": 25_000, "granted": 25_000, "order": "added_at, id"},
+    "seer of new": {"owned": 0, "followed": 25_000, "granted": 25_000, "order": "added_at DESC, id DESC"},
 }
 # Tags by how many contacts lie between two that have them.
 TAG_GROUP = "benchmark"
@@ -228,18 +229,15 @@ def _texts(owner: psycopg.Connection, mark: str) -> int:
 
 
 def _lets_see(owner: psycopg.Connection, enterprise: Enterprise, member: Member, count: int, sees: Any) -> None:
-    """Some contacts become theirs, some they are friends of, on some they collaborate: all over, or the oldest."""
+    """Some contacts become theirs, some they are friends of, on some they collaborate."""
     share = count / 1_000_000
-    owned, followed, granted = (max(1, round(sees[key] * share)) for key in ("owned", "followed", "granted"))
-    if not sees["owned"]:
-        owned = 0
-    order = "added_at, id" if sees["old"] else f"md5(id::text || '{member.userid}')"
+    owned, followed, granted = (round(sees[key] * share) for key in ("owned", "followed", "granted"))
     owner.execute(
         f"""
         CREATE TEMPORARY TABLE chosen ON COMMIT PRESERVE ROWS AS
         SELECT id, row_number() OVER () AS n
         FROM (SELECT id FROM contacts_contact WHERE enterprise_id = '{enterprise.pk}'
-              ORDER BY {order} LIMIT {owned + followed + granted}) AS seen
+              ORDER BY {sees["order"]} LIMIT {owned + followed + granted}) AS seen
         """  # type: ignore[arg-type]
     )
     params = {"e": enterprise.pk, "m": member.pk, "owned": owned, "followed": owned + followed}

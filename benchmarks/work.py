@@ -83,8 +83,17 @@ def filters(table: Table, enterprise: Enterprise, name: str) -> None:
 
 
 def sight(table: Table, enterprise: Enterprise, name: str) -> None:
-    """O5: lists of staff who see very many, few, and many old ones; the admin's beside them."""
-    paths = {"first page": "", "by spend": "&ordering=-spend", "grade=high": "&grade=high", "counted": "&count=1"}
+    """O5: lists of staff who see very many all over, few, many old or new ones; the admin's beside them."""
+    paths = {
+        "first page": "",
+        "fifty rows": "&page_size=50",
+        "oldest first": "&ordering=added_at",
+        "by spend": "&ordering=-spend",
+        "grade=high": "&grade=high",
+        "grade=high, fifty rows": "&grade=high&page_size=50",
+        "grade=high, by spend": "&grade=high&ordering=-spend",
+        "counted": "&count=1",
+    }
     with tenant(enterprise.pk):
         seers = {one: Member.objects.get(userid=one.replace(" ", "-")) for one in crowd.SEERS}
         admin = data.actor(enterprise).member
@@ -94,7 +103,8 @@ def sight(table: Table, enterprise: Enterprise, name: str) -> None:
     for who, member in (("admin", admin), *seers.items()):
         client = pages.api(enterprise, member)
         for label, query in paths.items():
-            cost = pages.cost(client, f"/api/v1/contacts?page_size=20{query}")
+            path = "/api/v1/contacts?" + ("" if "page_size" in query else "page_size=20") + query
+            cost = pages.cost(client, path)
             whose = f"{sees[who]} visible ({who})" if who in sees else who
             most = 150 if label == "counted" else 30
             good = cost.status == 200 and cost.worked <= most

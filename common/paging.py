@@ -3,9 +3,9 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection
@@ -42,18 +42,15 @@ def order_by(ordering: str) -> tuple[str, str]:
     return (ordering, "-id") if ordering.startswith("-") else (ordering, "id")
 
 
-class Near(NamedTuple):
-    """The rows of a list, asked in a way that is quick where they lie dense: tried on the next `reach` of the table."""
-
-    rows: QuerySet
-    reach: int
+Ways = Callable[["Keyset"], Iterable[QuerySet]]
 
 
 class Keyset:
-    """A page of `queryset` after (or before) `cursor`, before it is read. Ordered columns must not be null.
+    """A page of `queryset` after (or before) `cursor`, else from row `start` on, before it is read.
 
-    `rows` are up to `size` + 1 of them; `read` makes the page. `near` is tried first; where it fills no page,
-    `queryset` is read. Raises Invalid when the cursor is not one of ours or belongs to another ordering.
+    Ordered columns must not be null. `ways`: the same rows, asked in quicker ways that may find too few; they are
+    tried one after the other until one fills the page, and the last leaves nothing out.
+    Raises Invalid when the cursor is not one of ours or belongs to another ordering.
     """
 
     def __init__(
@@ -63,49 +60,63 @@ class Keyset:
         ordering: str,
         size: int,
         cursor: str | None = None,
-        near: Near | None = None,
+        start: int = 0,
+        ways: Ways | None = None,
     ) -> None:
         self.ordering = ordering
         self.size = size
+        self.start = start
         self.column = ordering.removeprefix("-")
-        self._backwards: bool = False
-        self._position: Any = None
+        self.position: tuple[Any, Any] | None = None
+        self._backwards = False
         if cursor:
-            self._backwards, self._position = _read(cursor, ordering, queryset)
+            self._backwards, self.position = _read(cursor, ordering, queryset)
         self.descending = ordering.startswith("-") != self._backwards
-        self.rows = self._ordered(queryset)[: size + 1]
-        self._near = None if near is None else self._within(near)[: size + 1]
+        self._queryset = queryset
+        self._ways = ways
+
+    @property
+    def reach(self) -> int:
+        """So many rows have to be found to fill the page, and to know that there are more."""
+        return self.start + self.size + 1
 
     def read(self, reader: Callable[[QuerySet], list[Any]] = list) -> Page:
-        """The page. `reader` reads `rows`, in their order, as objects with the ordered column and `id`."""
-        found = [] if self._near is None else reader(self._near)
-        return self._page(found if len(found) > self.size else reader(self.rows))
+        """The page. `reader` reads a queryset, in its order, as objects with the ordered column and `id`."""
+        rows: list[Any] = []
+        for queryset in self._ways(self) if self._ways else (self._queryset,):
+            rows = reader(self.ordered(queryset)[self.start : self.reach])
+            if len(rows) > self.size:
+                break
+        return self._page(rows)
 
-    def _ordered(self, queryset: QuerySet) -> QuerySet:
-        if self._position is not None:
+    def ordered(self, queryset: QuerySet, column: str = "", pk: str = "id") -> QuerySet:
+        """In the order in which the page is read, from the cursor on; by other columns that hold the same."""
+        column = column or self.column
+        if self.position is not None:
             beyond = TupleLessThan if self.descending else TupleGreaterThan
-            queryset = queryset.filter(beyond(Tuple(F(self.column), F("id")), self._position))
+            queryset = queryset.filter(beyond(Tuple(F(column), F(pk)), self.position))
         sign = "-" if self.descending else ""
-        return queryset.order_by(f"{sign}{self.column}", f"{sign}id")
+        return queryset.order_by(f"{sign}{column}", f"{sign}{pk}")
 
-    def _within(self, near: Near) -> QuerySet:
-        """Not beyond the last of the next rows of the table: one read of the index says which that is."""
-        model = near.rows.model
-        rows = self._ordered(model.objects.all()).values_list(self.column, "id")[: near.reach]
+    def within(self, queryset: QuerySet, reach: int) -> QuerySet:
+        """Those of `queryset` among the next `reach` rows of its table: one read of the index says where that ends."""
+        model = queryset.model
+        rows = self.ordered(model.objects.all()).values_list(self.column, "id")[:reach]
         table, column = model._meta.db_table, model._meta.get_field(self.column).column
         text, params = rows.query.sql_with_params()
         beyond, back = (">=", "") if self.descending else ("<=", " DESC")
         last = f"SELECT * FROM ({text}) AS reach (key, id) ORDER BY key{back}, id{back} LIMIT 1"  # noqa: S608
         here = f'("{table}"."{column}", "{table}".id)'
         reached = RawSQL(f"{here} {beyond} ({last})", params, output_field=BooleanField())  # noqa: S611
-        return self._ordered(near.rows.filter(reached))
+        return queryset.filter(reached)
 
     def _page(self, rows: list[Any]) -> Page:
         more = len(rows) > self.size
         rows = rows[: self.size]
         if self._backwards:
             rows.reverse()
-        has_next, has_previous = (True, more) if self._backwards else (more, self._position is not None)
+        beyond = self.position is not None or self.start > 0
+        has_next, has_previous = (True, more) if self._backwards else (more, beyond)
         return Page(
             rows=rows,
             next=_write(self.ordering, False, rows[-1], self.column) if rows and has_next else None,
@@ -114,10 +125,16 @@ class Keyset:
 
 
 def keyset(
-    queryset: QuerySet, *, ordering: str, size: int, cursor: str | None = None, near: Near | None = None
+    queryset: QuerySet,
+    *,
+    ordering: str,
+    size: int,
+    cursor: str | None = None,
+    start: int = 0,
+    ways: Ways | None = None,
 ) -> Page:
-    """The page of `queryset` after (or before) `cursor`; see Keyset."""
-    return Keyset(queryset, ordering=ordering, size=size, cursor=cursor, near=near).read()
+    """The page of `queryset` after (or before) `cursor`, or from row `start` on; see Keyset."""
+    return Keyset(queryset, ordering=ordering, size=size, cursor=cursor, start=start, ways=ways).read()
 
 
 def cursor_after(row: Any, ordering: str) -> str:

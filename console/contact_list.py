@@ -49,14 +49,14 @@ class ContactList(Page):
         errors: dict[str, Any] = {}
         try:
             asked = ContactFilter.from_params(filter_of(request.META.get("QUERY_STRING", "")), self.actor)
-            contacts, near, count = asked.listed(), asked.near(), asked.count()
+            contacts, count = asked.queryset(), asked.count()
         except Invalid as refusal:
-            asked, contacts, near = ContactFilter(self.actor, {}), Contact.objects.none(), None
+            asked, contacts = ContactFilter(self.actor, {}), Contact.objects.none()
             count, errors = paging.Count(0, exact=True), refusal.errors
         listing = Listing(
             request,
-            rows_of(contacts),
-            near=near and near._replace(rows=rows_of(near.rows)),
+            contacts,
+            ways=lambda page: map(rows_of, (contacts,) if errors else asked.ways(page)),
             ordering="-added_at",
             orderings=ORDERINGS,
             counted=count,

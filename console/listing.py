@@ -42,7 +42,7 @@ class Listing:
 
     `orderings` maps each field that has an index to its label (or is a sequence of fields); others are not
     offered, and an unknown one in the address means the default. Ordered columns must not be null.
-    Costs two queries: the rows (evaluated on first use) and the count. `near`: see `paging.Keyset`.
+    Costs two queries: the rows (evaluated on first use) and the count. `ways`: see `paging.Keyset`.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class Listing:
         sizes: Sequence[int] = SIZES,
         size: int = 50,
         counted: paging.Count | None = None,
-        near: paging.Near | None = None,
+        ways: paging.Ways | None = None,
     ) -> None:
         self.request = request
         self.queryset = queryset
-        self.near = near
+        self._ways = ways
         self.sizes = sizes
         self._orderings = tuple(orderings)
         asked = request.GET.get("ordering", "")
@@ -179,17 +179,11 @@ class Listing:
 
     @cached_property
     def _page(self) -> paging.Page:
-        if not self.number or self.number == 1:
-            return paging.keyset(
-                self.queryset, ordering=self.ordering, size=self.size, cursor=self.cursor, near=self.near
-            )
-        start = (self.number - 1) * self.size
-        ordered = self.queryset.order_by(*paging.order_by(self.ordering))
-        rows = list(ordered[start : start + self.size + 1])
-        more = len(rows) > self.size
-        rows = rows[: self.size]
-        return paging.Page(
-            rows=rows,
-            next=paging.cursor_after(rows[-1], self.ordering) if more else None,
-            previous=None,
+        return paging.keyset(
+            self.queryset,
+            ordering=self.ordering,
+            size=self.size,
+            cursor=self.cursor,
+            start=(self.number - 1) * self.size if self.number else 0,
+            ways=self._ways,
         )

@@ -23,10 +23,11 @@ from django.utils.translation import gettext_lazy as _
 from common import clock, paging
 from common.errors import Invalid
 from common.ids import parse_uuid
-from contacts import search, sight, spaces
+from contacts import search, spaces
 from contacts.models import CleanUpItem, Contact, Follow, FollowTag, Grant, GroupMember
 from contacts.querysets import members_of_departments
 from contacts.rules import Activity, Grade, Relation, Status
+from contacts.sight import Sight, date_added
 from enterprises.actors import Actor
 from enterprises.models import Member
 from enterprises.services import zone
@@ -214,11 +215,12 @@ class ContactFilterSet(django_filters.FilterSet):
         return queryset.filter(Exists(Follow.objects.filter(contact_id=OuterRef("pk"), source=value)))
 
     def by_known(self, queryset: QuerySet, name: str, value: int) -> QuerySet:
-        return queryset.filter(added_at__lte=clock.now() - timedelta(days=value))
+        return queryset.filter(**{f"{date_added(queryset)}__lte": clock.now() - timedelta(days=value)})
 
     def by_silent(self, queryset: QuerySet, name: str, value: int) -> QuerySet:
         since = clock.now() - timedelta(days=value)
-        return queryset.filter(Q(last_customer_at__lte=since) | Q(last_customer_at=None), added_at__lte=since)
+        quiet = Q(last_customer_at__lte=since) | Q(last_customer_at=None)
+        return queryset.filter(quiet, **{f"{date_added(queryset)}__lte": since})
 
     def by_spend_from(self, queryset: QuerySet, name: str, value: int) -> QuerySet:
         return queryset.filter(spend_cents__gte=value * 100)
@@ -265,15 +267,15 @@ class ContactFilterSet(django_filters.FilterSet):
         return queryset.filter(pk__in=seats.filter(space_id__in=value).values("contact_id"))
 
     def since(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
-        column = name.removesuffix("_after") + "_at"
+        column = "last_contact_at" if name == "last_contact_after" else date_added(queryset)
         return queryset.filter(**{f"{column}__gte": self._moment(value)})
 
     def until(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
-        column, moment = name.removesuffix("_before") + "_at", self._moment(value, end=True)
-        if column == "last_contact_at":
-            # Nobody is heard of before they are added; said, so that a list begins where it can find somebody.
-            queryset = queryset.filter(added_at__lt=moment)
-        return queryset.filter(**{f"{column}__lt": moment})
+        moment = self._moment(value, end=True)
+        if name == "last_contact_before":
+            queryset = queryset.filter(last_contact_at__lt=moment)
+        # Nobody is heard of before they are added; said, so that a list begins where it can find somebody.
+        return queryset.filter(**{f"{date_added(queryset)}__lt": moment})
 
     def _members(self, value: list[str]) -> list[UUID | str | None]:
         return [self.actor.member_id if one == "me" else one for one in value if one != "none"]
@@ -328,22 +330,22 @@ class ContactFilter:
 
     def listed(self) -> QuerySet:
         """The same contacts, for lists, which read them a page at a time from the top."""
-        contacts, near = self._listed
-        looked_at = near.rows if self._text and near else contacts  # what a search finds is soon looked at
-        return search.listed(looked_at, self._text, self.actor)
+        # What a search finds is soon looked at.
+        contacts = self._sight.looked_at if self._text else self._sight.contacts
+        return search.listed(contacts, self._text, self.actor)
 
-    def near(self) -> paging.Near | None:
-        """The same contacts, for `paging.Keyset`, when there is a way that is quicker where they lie dense."""
-        return None if self._text else self._listed.near
+    def ways(self, page: paging.Keyset) -> Iterable[QuerySet]:
+        """The same contacts, for `paging.Keyset`: the last way leaves nobody out."""
+        return (self.listed(),) if self._text else self._sight.ways(page)
 
     def count(self) -> paging.Count:
         """How many they are: exact to 10 000, beyond it estimated."""
         estimated = self._narrow(Contact.objects.visible_to(self.actor))
-        return search.count(self._listed.contacts, self._text, self.actor, estimated=estimated)
+        return search.count(self._sight.contacts, self._text, self.actor, estimated=estimated)
 
     @cached_property
-    def _listed(self) -> sight.Listed:
-        return sight.listed(self.actor, self._narrow)
+    def _sight(self) -> Sight:
+        return Sight(self.actor, self._narrow)
 
     @property
     def _text(self) -> str:

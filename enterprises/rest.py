@@ -123,7 +123,7 @@ class TenantAPIView(APIView):
         *,
         orderings: Iterable[str] | Mapping[str, str],
         default: str,
-        near: paging.Near | None = None,
+        ways: paging.Ways | None = None,
     ) -> paging.Keyset:
         """The page that the caller asks for, not read yet: for views that read rows in a way of their own."""
         query = self.request.query_params
@@ -133,7 +133,7 @@ class TenantAPIView(APIView):
             raise Invalid({"ordering": [_("This list cannot be ordered like that.")]})
         ordering = asked[: len(asked) - len(asked.removeprefix("-"))] + columns[asked.removeprefix("-")]
         size = paging.page_size(query.get("page_size"))
-        return paging.Keyset(queryset, ordering=ordering, size=size, cursor=query.get("cursor"), near=near)
+        return paging.Keyset(queryset, ordering=ordering, size=size, cursor=query.get("cursor"), ways=ways)
 
     def cursor_list(
         self, page: paging.Page, results: list[Any], counted: QuerySet | Callable[[], paging.Count] | None = None

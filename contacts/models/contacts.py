@@ -117,6 +117,7 @@ class Follow(TenantModel):
     contact = TenantForeignKey(Contact, related_name="follows")
     member = TenantForeignKey("enterprises.Member", related_name="follows")
     state = models.CharField(max_length=24, choices=State, default=State.ACTIVE)
+    contact_added_at = models.DateTimeField(editable=False)  # the contact's own, kept by the database (0015)
     added_at = models.DateTimeField(_("added"))
     ended_at = models.DateTimeField(_("ended"), null=True)
     both_at = models.DateTimeField(null=True)
@@ -127,7 +128,11 @@ class Follow(TenantModel):
         ordering = ("added_at", "id")
         constraints = (models.UniqueConstraint(fields=("enterprise_id", "contact", "member"), name="follow_once"),)
         indexes = (
-            models.Index(fields=("enterprise_id", "member", "contact"), name="follow_member", include=("state",)),
+            models.Index(
+                fields=("enterprise_id", "member", "contact_added_at", "contact"),
+                name="follow_member",
+                include=("state",),
+            ),
             models.Index(
                 fields=("enterprise_id", "ended_at", "id"),
                 name="follow_ended",

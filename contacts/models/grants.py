@@ -27,6 +27,7 @@ class Grant(TenantModel):
     contact = TenantForeignKey(Contact, related_name="grants")
     member = TenantForeignKey("enterprises.Member", related_name="grants", verbose_name=_("collaborator"))
     level = models.CharField(_("level"), max_length=8, choices=[(level.value, level.label) for level in GRANTED])
+    contact_added_at = models.DateTimeField(editable=False)  # as of follows
     granted_at = models.DateTimeField(_("since"), default=clock.now)
     granted_by = TenantForeignKey("enterprises.Member", null=True, related_name="+")
     expires_at = models.DateTimeField(_("until"), null=True)
@@ -37,7 +38,11 @@ class Grant(TenantModel):
         ordering = ("granted_at", "id")
         constraints = (models.UniqueConstraint(fields=("enterprise_id", "contact", "member"), name="grant_once"),)
         indexes = (
-            models.Index(fields=("enterprise_id", "member", "contact"), name="grant_member"),
+            models.Index(
+                fields=("enterprise_id", "member", "contact_added_at", "contact"),
+                name="grant_member",
+                include=("expires_at",),
+            ),
             models.Index(
                 fields=("enterprise_id", "expires_at", "id"),
                 name="grant_expiry",

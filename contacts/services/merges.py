@@ -229,8 +229,11 @@ def _require(actor: Actor, contact: Contact, gone: Contact) -> None:
 
 
 def _both_locked(contact: Contact, gone: Contact, *, merged: bool = False) -> tuple[Contact, Contact]:
-    """Both rows as they are now, locked in the order of their ids: two merges of one pair cannot pass each other."""
-    locked = Contact.objects.select_for_update(no_key=True, of=("self",)).order_by("id")
+    """Both rows as they are now, locked in the order of their ids: two merges of one pair cannot pass each other.
+
+    Against new relations as well: these take over when the contact was added, which a merge may change.
+    """
+    locked = Contact.objects.select_for_update(of=("self",)).order_by("id")
     found = {one.pk: one for one in locked.filter(pk__in=[contact.pk, gone.pk])}
     if len(found) < 2:
         raise NotFound()

@@ -131,17 +131,15 @@ def test_a_list_costs_the_same_however_long_it_is(enterprise, api, people, rows,
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_a_graded_admins_list_costs_no_more_and_of_staff_one_query_asks_how_many_they_see(
-    enterprise, people, rows, django_assert_num_queries
-):
+def test_the_list_of_a_graded_admin_and_of_staff_costs_no_more(enterprise, people, rows, django_assert_num_queries):
     with tenant(enterprise.pk):
         for _number in range(rows):
             factories.contact(factories.actor(enterprise, people["Anna"]))
         graded = factories.member(role=GRADED_ADMIN)
-    for member, seen, queries in ((graded, 0, 6), (people["Anna"], rows, 7)):
+    for member, seen in ((graded, 0), (people["Anna"], rows)):
         client = factories.api_client(enterprise, member)
         client.get(f"{ROOT}/contacts")
-        with django_assert_num_queries(queries):
+        with django_assert_num_queries(6):
             answer = client.get(f"{ROOT}/contacts")
         assert len(answer.json()["results"]) == seen
 

@@ -4,14 +4,17 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from common import paging
+from common.tenancy import tenant
 from contacts import sight
 from contacts.filters import ContactFilter
-from contacts.models import Contact, Grant
-from contacts.services import relations
+from contacts.models import Contact, Follow, Grant
+from contacts.services import merges, relations
 from tests import factories
+from tests.parallel import in_parallel, meet
 
 PEOPLE = 12
 
@@ -37,20 +40,27 @@ def day(number):
     return factories.NOON - timedelta(days=40 - number)
 
 
+def page_of(asked, **place):
+    return paging.keyset(asked.queryset(), ways=asked.ways, **place)
+
+
 def names(asked, *, ordering="added_at", size=2):
-    """All pages forth, and back again."""
-    forth, cursor = [], None
+    """All pages forth, back again, and by number."""
+    forth, numbered, cursor = [], [], None
     while True:
-        page = paging.keyset(asked.listed(), near=asked.near(), ordering=ordering, size=size, cursor=cursor)
+        page = page_of(asked, ordering=ordering, size=size, cursor=cursor)
         forth.append([contact.name for contact in page.rows])
+        page_by_number = page_of(asked, ordering=ordering, size=size, start=len(numbered) * size)
+        numbered.append([contact.name for contact in page_by_number.rows])
+        assert (page.next, page.previous) == (page_by_number.next, page_by_number.previous)
         cursor = page.next
         if cursor is None:
             break
     back = [forth[-1]]
     while page.previous:
-        page = paging.keyset(asked.listed(), near=asked.near(), ordering=ordering, size=size, cursor=page.previous)
+        page = page_of(asked, ordering=ordering, size=size, cursor=page.previous)
         back.insert(0, [contact.name for contact in page.rows])
-    assert back == forth
+    assert back == forth == numbered
     return [name for page in forth for name in page]
 
 
@@ -64,7 +74,6 @@ def test_o5_pages_are_the_same_whichever_way_they_are_read(team, seen, monkeypat
     monkeypatch.setattr(sight, "VERY_SELECTIVE", selective)
     monkeypatch.setattr(sight, "SELECTIVE", -1)
     made = ContactFilter.from_params(asked, team.actors.anna)
-    assert (made.near() is not None) == (few < 0 and selective < 0)
     for ordering, expected in (
         ("added_at", seen),
         ("-added_at", seen[::-1]),
@@ -75,13 +84,48 @@ def test_o5_pages_are_the_same_whichever_way_they_are_read(team, seen, monkeypat
     assert (made.count().value, made.count().exact) == (len(seen), True)
 
 
+def read_by(made, ordering, **place):
+    """The page's names and the statements it took."""
+    with CaptureQueriesContext(connection) as captured:
+        page = page_of(made, ordering=ordering, **place)
+    return [contact.name for contact in page.rows], [one["sql"] for one in captured]
+
+
+@pytest.mark.parametrize("few", [-1, 10_000])
+def test_o5_a_page_by_date_is_one_statement_however_many_somebody_sees(team, seen, monkeypatch, few):
+    monkeypatch.setattr(sight, "FEW", few)
+    made = ContactFilter.from_params({"kind": "wechat"}, team.actors.anna)
+    for size, expected in ((2, seen[:2]), (20, seen)):
+        found, statements = read_by(made, "added_at", size=size)
+        assert (found, len(statements)) == (expected, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"added_after": day(2).isoformat()}, slice(2, None)),
+        ({"added_before": day(2).isoformat()}, slice(0, 2)),
+        ({"last_contact_before": day(2).isoformat()}, slice(0, 1)),  # the second was befriended later
+        ({"known_days": "36"}, slice(0, 4)),
+        ({"silent_days": "36"}, slice(0, 4)),
+    ],
+)
+def test_o5_a_filter_by_date_bounds_what_is_read_of_each_index(team, seen, asked, expected):
+    made = ContactFilter.from_params(asked, team.actors.anna)
+    found, [statement] = read_by(made, "added_at", size=20)
+    assert found == seen[expected]
+    bound = ">=" if "added_after" in asked else "<"
+    for column in ('"contacts_contact"."added_at"', '"contacts_follow"."contact_added_at"'):
+        assert f"{column} {bound}" in statement
+    assert f'"contacts_grant"."contact_added_at" {bound}' in statement
+
+
 @pytest.mark.parametrize("text", ["王", "王0", "w", "nobody"])
 def test_c11_o5_a_search_of_somebody_who_sees_many_finds_what_they_see(team, seen, monkeypatch, text):
     for most in (10_000, -1):
         monkeypatch.setattr(sight, "FEW", most)
         monkeypatch.setattr(sight, "VERY_SELECTIVE", -1)
         made = ContactFilter.from_params({"search": text}, team.actors.anna)
-        assert made.near() is None
         expected = seen if text in "王w" else seen[:6] if text == "王0" else []
         assert names(made) == expected
         assert made.count().value == len(expected)
@@ -90,10 +134,13 @@ def test_c11_o5_a_search_of_somebody_who_sees_many_finds_what_they_see(team, see
 def test_o5_a_filter_that_leaves_few_lets_a_list_be_walked_farther(team, seen, monkeypatch):
     monkeypatch.setattr(sight, "FEW", -1)
     monkeypatch.setattr(sight, "VERY_SELECTIVE", -1)
-    made = ContactFilter.from_params({"kind": "wechat"}, team.actors.anna)
-    assert made.near().reach == sight.FARTHER
-    monkeypatch.setattr(sight, "SELECTIVE", 0)
-    assert ContactFilter.from_params({"kind": "wechat"}, team.actors.anna).near().reach == sight.NEAR
+    monkeypatch.setattr(sight, "NEAR", 2)
+    for selective, reads in ((50_000, 1), (0, 2)):
+        monkeypatch.setattr(sight, "SELECTIVE", selective)
+        made = ContactFilter.from_params({"kind": "wechat"}, team.actors.anna)
+        assert made.count().value == len(seen)  # what is expected is known by now
+        found, statements = read_by(made, "name", size=4)
+        assert (found, len([one for one in statements if "EXPLAIN" not in one])) == (seen[:4], reads)
 
 
 def test_o5_the_page_is_read_once_where_they_lie_dense_and_again_where_they_do_not(team, seen, monkeypatch):
@@ -103,7 +150,69 @@ def test_o5_the_page_is_read_once_where_they_lie_dense_and_again_where_they_do_n
     for reach, reads in ((12, 1), (2, 2)):
         monkeypatch.setattr(sight, "NEAR", reach)
         made = ContactFilter.from_params({}, team.actors.anna)
-        asked = made.listed(), made.near()
-        with CaptureQueriesContext(connection) as captured:
-            page = paging.keyset(asked[0], near=asked[1], ordering="added_at", size=4)
-        assert [contact.name for contact in page.rows] == seen[:4] and len(captured) == reads
+        assert made.count().value == len(seen)
+        found, statements = read_by(made, "name", size=4)
+        assert (found, len([one for one in statements if "EXPLAIN" not in one])) == (seen[:4], reads)
+
+
+# --- When the contact was added, in its relations ---------------------------------------------------------
+
+
+def dates_agree():
+    """Does every relation say when its contact was added? At least one of each kind is there."""
+    for relation in (Follow, Grant):
+        assert relation.objects.exists()
+        assert not relation.objects.exclude(contact_added_at=F("contact__added_at")).exists()
+
+
+def test_c1_o5_relations_know_when_their_contact_was_added_whatever_becomes_of_it(team):
+    kept = factories.contact(team.admin, follower=team.anna, added_at=day(20))
+    gone = factories.contact(team.admin, follower=team.bob, added_at=day(3))
+    for contact, member in ((kept, team.bob), (gone, team.carl)):
+        Grant.objects.create(contact=contact, member=member, level="viewer")
+    dates_agree()
+    made = merges.merge(team.admin, contact=kept, gone=gone)
+    assert set(Follow.objects.filter(contact=kept).values_list("contact_added_at", flat=True)) == {day(3)}
+    dates_agree()
+    merges.undo(team.admin, merge=made)
+    assert set(Follow.objects.filter(contact=kept).values_list("contact_added_at", flat=True)) == {day(20)}
+    dates_agree()
+    Contact.objects.update(added_at=day(1))
+    Contact.objects.filter(pk=gone.pk).update(added_at=day(2))
+    Follow.objects.update(contact=gone)
+    dates_agree()
+
+
+@pytest.mark.usefixtures("committed_db")
+@pytest.mark.parametrize("first", ["merge", "follow"])
+def test_c1_o5_who_befriends_a_contact_during_a_merge_waits_for_it_and_it_for_them(first):
+    enterprise = factories.enterprise()
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        kept = factories.contact(actor, added_at=day(20))
+        gone = factories.contact(actor, added_at=day(3))
+        member = factories.member()
+
+    def merging():
+        with tenant(enterprise.pk):
+            if first == "follow":
+                meet()
+            merges.merge(factories.super_admin(enterprise), contact=kept, gone=gone)
+            if first == "merge":
+                meet()
+                factories.wait_for_blocked()
+
+    def befriending():
+        with tenant(enterprise.pk):
+            if first == "merge":
+                meet()
+            Follow.objects.create(contact=kept, member=member, added_at=factories.NOON)
+            if first == "follow":
+                meet()
+                factories.wait_for_blocked()
+
+    in_parallel([merging, befriending])
+    with tenant(enterprise.pk):
+        follows = Follow.objects.filter(contact=kept)
+        assert follows.filter(member=member).exists()
+        assert set(follows.values_list("contact_added_at", flat=True)) == {day(3)}
