@@ -233,7 +233,7 @@ def _both_locked(contact: Contact, gone: Contact, *, merged: bool = False) -> tu
 
     Against new relations as well: these take over when the contact was added, which a merge may change.
     """
-    locked = Contact.objects.select_for_update(of=("self",)).order_by("id")
+    locked = Contact.objects.select_for_update(no_key=False, of=("self",)).order_by("id")
     found = {one.pk: one for one in locked.filter(pk__in=[contact.pk, gone.pk])}
     if len(found) < 2:
         raise NotFound()
