@@ -63,6 +63,7 @@ class Transfers(Page):
         else:
             found = queries.transfers(self.actor, {"finished": "true" if tab == "finished" else "false"})
             context["listing"] = Listing(request, found, ordering="-created_at", orderings=("created_at",))
+            queries.as_seen(self.actor, context["listing"].rows)
         return self.render(context)
 
 
@@ -127,7 +128,7 @@ class TransferPage(Page):
 
     def transfer(self, pk: UUID) -> Transfer:
         """A hand-over that the actor sees."""
-        return get_or_404(queries.transfers(self.actor), pk)
+        return queries.as_seen(self.actor, [get_or_404(queries.transfers(self.actor), pk)])[0]
 
     def back(self, transfer: Transfer) -> HttpResponseBase:
         """To its page."""
@@ -155,7 +156,8 @@ class OneTransfer(TransferPage):
         state = request.GET.get("state", "")
         wanted = {"state": state} if state in list(State) else {}
         listing = Listing(request, queries.items(self.actor, transfer, wanted), ordering="id")
-        shares = transfer.items.order_by().values_list("taker__name").annotate(number=Count("*"))
+        theirs = queries.concerning(self.actor, [transfer])
+        shares = theirs.order_by().values_list("taker__name").annotate(number=Count("*"))
         context |= {
             "listing": listing,
             "state": state,
@@ -163,6 +165,7 @@ class OneTransfer(TransferPage):
             "shares": sorted(shares, key=lambda one: (-one[1], one[0])),
             "members": member_choices(self.actor),
             "assigns": self.actor.may(OF_OTHERS),
+            "answers": queries.answers_for(self.actor, transfer),
         }
         return self.render(context)
 

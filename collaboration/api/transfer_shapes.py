@@ -131,7 +131,7 @@ class PreviewShape(serializers.Serializer):
     by_grade = serializers.DictField(child=serializers.IntegerField())
     by_owner = GiverShape(many=True)
     shares = ShareShape(many=True)
-    teams = TeamShape(many=True, help_text="Team budgets that the contacts of a single taker come into.")
+    teams = TeamShape(many=True, help_text="Team budgets that gain by it.")
 
 
 class AgainBody(Body):

@@ -33,7 +33,7 @@ class TransferView(TenantAPIView):
 
     def transfer(self, pk: UUID) -> Transfer:
         """A hand-over that the caller sees."""
-        return get_or_404(queries.transfers(self.actor), pk)
+        return queries.as_seen(self.actor, [get_or_404(queries.transfers(self.actor), pk)])[0]
 
     def order(self) -> dict[str, Any]:
         """The body of an order or its preview, as the service takes it."""
@@ -43,8 +43,9 @@ class TransferView(TenantAPIView):
 
 
 class TransfersView(TransferView):
-    """Hand-overs, newest first: those of members whom the caller manages, and one's own. POST orders one: of all that a
-    member has, or of chosen contacts of their owners."""
+    """Hand-overs, newest first: those of members whom the caller manages, and one's own. Of several members' whom one
+    manages in part, the numbers are those of one's own people. POST orders one: of all that a member has, or of chosen
+    contacts of their owners."""
 
     @extend_schema(
         operation_id="transfers_list",
@@ -58,7 +59,13 @@ class TransfersView(TransferView):
     def get(self, request: Request) -> Response:
         self.check_query(queries.FILTERS)
         found = queries.transfers(self.actor, request.query_params.dict())
-        return self.page(found, shapes.represent, orderings=("created_at",), default="-created_at")
+        return self.page(
+            found,
+            shapes.represent,
+            orderings=("created_at",),
+            default="-created_at",
+            prepare=lambda page: queries.as_seen(self.actor, page),
+        )
 
     @extend_schema(operation_id="transfers_create", request=shapes.OrderBody, responses={201: shapes.TransferShape})
     def post(self, request: Request) -> Response:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from collaboration.rules.transfers import Kind, Reason, State
@@ -20,13 +20,16 @@ class TransferQuerySet(TenantQuerySet):
     """Adds the one door to hand-overs: `visible_to`."""
 
     def visible_to(self, actor: "Actor") -> Self:
-        """All; a graded admin's are those of members in the departments given to them (O4); else what one ordered."""
+        """All; a graded admin's are those of members in the departments given to them (O4), also among several; else
+        what one ordered."""
         member = actor.member
         if member is None or member.role.scope == Role.Scope.ALL:
             return self
         mine = Q(by=member.pk)
         if member.role.scope == Role.Scope.DEPARTMENTS:
-            mine = Q(member_id__in=members_in_range(member).values("id")) | Q(member=None) & mine
+            people = members_in_range(member).values("id")
+            theirs = TransferItem.objects.filter(transfer=OuterRef("pk"), member_id__in=people)
+            mine = Q(member_id__in=people) | Q(member=None) & (mine | Q(Exists(theirs)))
         return self.filter(mine)
 
 

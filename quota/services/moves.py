@@ -36,15 +36,22 @@ class TeamGain:
         return max(0, self.served + self.gain - max(self.places, self.served))
 
 
-def comes_into(claims: Mapping[UUID | None, int], owner: UUID) -> list[TeamGain]:
-    """The budgets that gain when `owner` gets so many served contacts of each of the others; for previews (Q12)."""
-    above = teams.above({owner, *claims})
+def comes_into(moves: Callable[[], Mapping[tuple[UUID | None, UUID], int]]) -> list[TeamGain]:
+    """The budgets that gain when so many served contacts go from owner to owner; for previews (Q12).
+
+    `moves` is asked for only when there are budgets. Those that get over their budget come first.
+    """
+    if not Budget.objects.exists():
+        return []
+    asked = moves()
+    above = teams.above({owner for move in asked for owner in move})
     gains: Counter[UUID] = Counter()
-    for before, number in claims.items():
-        gains.update(dict.fromkeys(set(above[owner].budgets) - set(above[before].budgets), number))
-    found = Budget.objects.select_related("department").in_bulk([budget for budget in gains if gains[budget]])
-    inside_first = [found[budget] for budget in above[owner].budgets if budget in found]
-    return [TeamGain(one.department.name, one.places, one.served, gains[one.pk]) for one in inside_first]
+    for (before, after), number in asked.items():
+        gains.update(dict.fromkeys(above[after].budgets, number))
+        gains.subtract(dict.fromkeys(above[before].budgets, number))
+    found = Budget.objects.select_related("department").in_bulk([budget for budget in gains if gains[budget] > 0])
+    told = [TeamGain(one.department.name, one.places, one.served, gains[one.pk]) for one in found.values()]
+    return sorted(told, key=lambda one: (-one.over, -one.gain, one.team))
 
 
 def over_budget(claims: Mapping[UUID | None, int], *, to: UUID | None = None) -> int:

@@ -10,13 +10,15 @@ from django.test.utils import CaptureQueriesContext
 
 from collaboration.models import Transfer, TransferItem
 from collaboration.queries import transfers as queries
+from collaboration.rules.transfers import State
 from collaboration.services import transfers
 from collaboration.services.transfers.settling import Result
 from common.errors import Conflict, Forbidden, Invalid, NotFound
 from contacts.models import Contact, Follow, Grant
 from contacts.rules import Level
+from contacts.services.contacts import archive_contact
 from contacts.services.relations import change_owner
-from enterprises.models import Role
+from enterprises.models import Department, Role
 from enterprises.services.members import resign_member
 from jobs.models import JobRun, Notification
 from quota.services import verify_counts
@@ -293,6 +295,52 @@ def test_o4_graded_admins_choose_among_what_they_see(firm, scene, mixed):
             transfers.order(graded, plan=to(firm.nora), filter={})
 
 
+def test_o4_o5_a_graded_admin_sees_of_an_order_of_several_what_concerns_their_people(firm, scene, mixed, work):
+    with scene() as admin:
+        made = transfers.order(admin, plan=to(firm.bob), filter={})
+        nobodys = transfers.order(admin, plan=to(firm.bob), ids=[one.pk for one in customers(firm, firm.nora, 2)])
+        theirs, others = [made.items.filter(member=one).order_by("id").first() for one in (firm.lea, firm.nora)]
+    with scene(firm.graded) as graded:
+        shown = set(queries.transfers(graded))
+        assert made in shown and nobodys not in shown
+        [seen] = queries.as_seen(graded, [Transfer.objects.get(pk=made.pk)])
+        assert (seen.contacts, seen.groups) == ({"waiting": 2, "failed": 1}, {})
+        assert {item.member_id for item in queries.items(graded, made)} == {firm.lea.pk}
+        for act in (transfers.try_again, transfers.cancel):
+            with pytest.raises(Forbidden) as refused:
+                act(graded, transfer=made)
+            assert refused.value.code == "not_yours"
+        with pytest.raises(Invalid):
+            transfers.report_results(graded, transfer=made, results=[Result(others.pk, State.REFUSED)])
+        assert set(made.items.values_list("state", flat=True)) == {"waiting", "failed"}
+        assert transfers.report_results(graded, transfer=made, results=[Result(theirs.pk, State.REFUSED)]) == 1
+    api, browser = factories.api_client(firm.enterprise, firm.graded), Client()
+    with scene(firm.graded) as graded:
+        browser.force_login(graded.member.user)
+    [listed] = [one for one in api.get("/api/v1/transfers").json()["results"] if one["id"] == str(made.pk)]
+    assert listed["contacts"] == {"waiting": 1, "refused": 1, "failed": 1}
+    assert api.get(f"/api/v1/transfers/{made.pk}").json()["contacts"] == listed["contacts"]
+    assert api.get(f"/api/v1/transfers/{nobodys.pk}").status_code == 404
+    assert api.post(f"/api/v1/transfers/{made.pk}/cancel").json()["code"] == "not_yours"
+    page = browser.get(f"/e/{firm.enterprise.code}/transfers/{made.pk}/").content.decode()
+    assert 'data-dialog="#cancel"' not in page and 'data-dialog="#again"' not in page and "Nora" not in page
+    with scene() as admin:
+        assert queries.as_seen(admin, [Transfer.objects.get(pk=made.pk)])[0].number() == 5
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_o5_a_graded_admins_list_of_orders_costs_the_same(firm, scene, number):
+    with scene() as admin:
+        for _number in range(number):
+            ids = [one.pk for owner in (firm.lea, firm.nora) for one in customers(firm, owner)]
+            transfers.order(admin, plan=to(firm.bob), ids=ids)
+    api = factories.api_client(firm.enterprise, firm.graded)
+    api.get("/api/v1/transfers")
+    with CaptureQueriesContext(connection) as asked:
+        assert len(api.get("/api/v1/transfers").json()["results"]) == number
+    assert len(asked) == 7
+
+
 def test_o8_trying_again_never_gives_somebody_what_they_gave(firm, scene, mixed):
     with scene() as admin:
         ids = [mixed["lea"][1].pk, mixed["nora"][0].pk]
@@ -317,6 +365,43 @@ def test_q12_the_preview_says_which_team_gets_over_its_budget(firm, scene, work)
     with scene(at=NOON + DAY) as admin:
         transfers.settle_due(admin)
         assert served() == {"华南": 5, "华北": 0}
+        assert_true()
+
+
+@pytest.mark.parametrize("split", ["even", "room"])
+def test_q12_the_preview_of_several_takers_and_parts_says_what_then_happens(firm, scene, work, split):
+    """Served, archived and befriended ones of several owners, dealt out by grade over takers of three teams."""
+    with scene() as admin:
+        nora, lea = customers(firm, firm.nora, 7), customers(firm, firm.lea, 6)
+        for one in (*nora[:2], *lea[:2]):
+            Contact.objects.filter(pk=one.pk).update(grade="high")
+        for one in (nora[1], lea[5]):
+            archive_contact(admin, contact=one)
+        end = factories.member("东", department=Department.objects.create(name="华东"))
+        budgets = {team.name: budget(admin, team, places).places for team, places in (
+            (firm.south, 7), (firm.shenzhen, 5), (firm.north, 9), (end.department, 3))}  # fmt: skip
+        plan = {
+            "parts": [
+                {"takers": [str(firm.bob.pk), str(end.pk)], "grade": "high"},
+                {"takers": [str(one.pk) for one in (firm.ann, end, firm.bob)]},
+            ],
+            "split": split,
+        }
+        before = served()
+        seen = transfers.preview(admin, plan=plan, filter={})
+        assert seen.ready == 13
+        transfers.order(admin, plan=plan, filter={})
+    work()
+    with scene(at=NOON + DAY) as admin:
+        transfers.settle_due(admin)
+        now = served()
+        assert {one.team: (one.served, one.places, one.gain) for one in seen.teams} == {
+            name: (before[name], places, now[name] - before[name])
+            for name, places in budgets.items()
+            if now[name] > before[name]
+        }
+        assert {one.team for one in seen.teams if one.over} == {"华东"}
+        assert {one.team for one in seen.teams} == {"华南", "华东"} and now["华东"] > 3
         assert_true()
 
 

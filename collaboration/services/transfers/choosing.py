@@ -60,7 +60,7 @@ _LEFT_OUT = f"""WHEN NOT {access.permits(Right.HAND_OVER)} THEN 'not_allowed'
         WHERE gone.enterprise_id = %(enterprise)s AND gone.status = 'resigned') THEN 'owner_left'"""  # noqa: S608
 _TRIED = "('', 'in_transfer', 'too_often')"
 
-_CHOSEN = f"""SELECT contact.id, contact.grade, {{giver}} AS giver, contact.status, {{part}} AS part,
+_CHOSEN = f"""SELECT contact.id, contact.grade, contact.owner_id, {{giver}} AS giver, contact.status, {{part}} AS part,
        CASE {{left_out}} WHEN {{open}} THEN 'in_transfer' WHEN blocked.until IS NOT NULL THEN 'too_often'
        ELSE '' END AS reason, blocked.until
     FROM ({{contacts}}) AS contact CROSS JOIN LATERAL (SELECT {BLOCKED} AS until) AS blocked"""  # noqa: S608
@@ -115,8 +115,8 @@ class Choice:
         return self.plan.groups and self.selection is None
 
     def chosen(self) -> tuple[str, dict[str, Any]]:
-        """SQL for (contact id, grade, who gives it, status, number of the part, why not, blocked until), and its
-        parameters."""
+        """SQL for (contact id, grade, owner, who gives it, status, number of the part, why not, blocked until), and
+        its parameters."""
         contacts, params = subquery(self.contacts().values(*COLUMNS), "chosen")
         params |= access.asking(self.actor) | {
             "enterprise": current_enterprise_id(),
@@ -241,32 +241,11 @@ def _spread(choice: Choice, transfer: UUID) -> None:
     rooms = choice.rooms()
     for part, takers in enumerate(choice.takers):  # where the items stand provisionally
         rooms[takers[0].pk] += counts.get(part, 0)
-    hands = [
-        (part, order, taker.pk, number)
-        for part, (takers, numbers) in enumerate(zip(choice.takers, choice.spread(counts, rooms), strict=True))
-        for order, (taker, number) in enumerate(zip(takers, numbers, strict=True))
-        if number
-    ]
-    params |= {
-        "parts": [hand[0] for hand in hands],
-        "orders": [hand[1] for hand in hands],
-        "takers": [hand[2] for hand in hands],
-        "numbers": [hand[3] for hand in hands],
-        "apart": APART,
-        "now": clock.now(),
-    }
+    params |= _hands(choice, choice.spread(counts, rooms)) | {"now": clock.now()}
     execute(
-        """
-        WITH slot AS (
-            SELECT hand.taker, hand.part * %(apart)s + row_number() OVER (
-                       PARTITION BY hand.part ORDER BY (turn - 0.5) / hand.number, hand.position) AS place
-            FROM unnest(%(parts)s::int[], %(orders)s::int[], %(takers)s::uuid[], %(numbers)s::int[])
-                 AS hand (part, position, taker, number)
-            CROSS JOIN LATERAL generate_series(1, hand.number) AS turn
-        ), dealt AS (
-            SELECT item.id, item.part * %(apart)s + row_number() OVER (
-                       PARTITION BY item.part
-                       ORDER BY CASE contact.grade WHEN 'high' THEN 1 WHEN 'middle' THEN 2 ELSE 3 END, item.id) AS place
+        f"""
+        WITH slot AS ({_SLOTS}), dealt AS (
+            SELECT item.id, {_PLACE.format(part="item.part", contact="item.contact_id")} AS place
             FROM collaboration_transferitem AS item JOIN contacts_contact AS contact
               ON contact.enterprise_id = item.enterprise_id AND contact.id = item.contact_id
             WHERE item.enterprise_id = %(enterprise)s AND item.transfer_id = %(transfer)s AND item.state = 'waiting'
@@ -278,9 +257,55 @@ def _spread(choice: Choice, transfer: UUID) -> None:
             settled_at = CASE WHEN slot.taker IS NULL THEN %(now)s::timestamptz END
         FROM dealt LEFT JOIN slot ON slot.place = dealt.place
         WHERE item.enterprise_id = %(enterprise)s AND item.id = dealt.id
-        """,
+        """,  # noqa: S608 - SQL of ours
         params,
     )
+
+
+# Dealing out: each of a part's takers has as many places as contacts for them, spread over the whole part; a contact
+# has its place among the others of its part by grade. Who stands at the same place belong together.
+_SLOTS = """
+    SELECT hand.taker, hand.part * %(apart)s + row_number() OVER (
+               PARTITION BY hand.part ORDER BY (turn - 0.5) / hand.number, hand.position) AS place
+    FROM unnest(%(parts)s::int[], %(orders)s::int[], %(hands)s::uuid[], %(numbers)s::int[])
+         AS hand (part, position, taker, number)
+    CROSS JOIN LATERAL generate_series(1, hand.number) AS turn"""
+_PLACE = """{part} * %(apart)s + row_number() OVER (
+    PARTITION BY {part} ORDER BY CASE contact.grade WHEN 'high' THEN 1 WHEN 'middle' THEN 2 ELSE 3 END, {contact})"""
+
+
+def _hands(choice: Choice, spread: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """The parameters of `_SLOTS`: who gets how many of which part."""
+    hands = [
+        (part, order, taker.pk, number)
+        for part, (takers, numbers) in enumerate(zip(choice.takers, spread, strict=True))
+        for order, (taker, number) in enumerate(zip(takers, numbers, strict=True))
+        if number
+    ]
+    return {
+        "parts": [hand[0] for hand in hands],
+        "orders": [hand[1] for hand in hands],
+        "hands": [hand[2] for hand in hands],
+        "numbers": [hand[3] for hand in hands],
+        "apart": APART,
+    }
+
+
+def moves(choice: Choice, spread: Sequence[Sequence[int]]) -> dict[tuple[UUID | None, UUID], int]:
+    """How many served contacts would go from which owner to whom, by what `insert` would deal out."""
+    statement, params = choice.chosen()
+    found = rows(
+        f"""
+        WITH slot AS ({_SLOTS}), dealt AS (
+            SELECT contact.*, {_PLACE.format(part="contact.part", contact="contact.id")} AS place
+            FROM ({statement}) AS contact WHERE contact.part IS NOT NULL AND contact.reason = ''
+        )
+        SELECT dealt.owner_id, slot.taker, count(*) FROM dealt JOIN slot ON slot.place = dealt.place
+        WHERE dealt.status = 'active' AND dealt.owner_id = dealt.giver GROUP BY 1, 2
+        """,  # noqa: S608 - SQL of ours
+        params | _hands(choice, spread),
+    )
+    return {(before, after): number for before, after, number in found}
 
 
 def _insert_groups(choice: Choice, transfer: UUID) -> None:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from collaboration.models import Transfer, TransferItem
+from collaboration.queries.transfers import answers_for
 from collaboration.rules.transfers import OF_ONES_OWN, OF_OTHERS, Kind, Reason, State
 from collaboration.services.transfers import notices
 from collaboration.services.transfers.choosing import Choice, insert
@@ -16,7 +17,7 @@ from collaboration.services.transfers.previews import Preview
 from collaboration.services.transfers.previews import preview as count
 from collaboration.services.transfers.settling import recount
 from common import clock
-from common.errors import Conflict, Invalid, NotFound
+from common.errors import Conflict, Forbidden, Invalid, NotFound
 from common.sql import execute
 from common.tenancy import current_enterprise_id
 from contacts.queries import nameable
@@ -201,11 +202,13 @@ def _of_one_member(transfer: Transfer) -> None:
 
 
 def _answers_for(actor: Actor, transfer: Transfer) -> None:
-    """Admins do so for every hand-over that they see, others for what they ordered themselves."""
+    """Admins do so for the hand-overs of whom they manage, others for what they ordered themselves."""
     if not actor.may(OF_OTHERS):
         actor.require(OF_ONES_OWN)
         if transfer.by_id != actor.member_id:
             raise NotFound()
+    if not answers_for(actor, transfer):
+        raise Forbidden(_("Somebody else ordered this for several members."), code="not_yours")
 
 
 def _manages(actor: Actor, member: Member) -> None:

@@ -6,7 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from collaboration.rules.transfers import Reason
-from collaboration.services.transfers.choosing import Choice
+from collaboration.services.transfers.choosing import Choice, moves
 from common.sql import rows
 from contacts.rules import Grade
 from enterprises.models import Member
@@ -28,7 +28,7 @@ class Preview:
     """What a hand-over would do now. `total` contacts chosen, `ready` of them handed over; the others left out.
 
     `blocked`: from which day how many may be handed over again; `unmatched` fit no part; `full` find no room.
-    `owners`: who gives how many, the most first. `teams`: budgets that the contacts of a single taker come into (Q12).
+    `owners`: who gives how many, the most first. `teams`: budgets that gain by it (Q12).
     """
 
     total: int
@@ -63,7 +63,7 @@ def preview(choice: Choice) -> Preview:
     """Count what `insert` would write."""
     statement, params = choice.chosen()
     counted = rows(
-        f"""SELECT part, reason, until, grade, giver, count(*), count(*) FILTER (WHERE status = 'active')
+        f"""SELECT part, reason, until, grade, giver, count(*)
         FROM ({statement}) AS chosen GROUP BY 1, 2, 3, 4, 5 ORDER BY 3""",  # noqa: S608
         params,
     )
@@ -72,9 +72,8 @@ def preview(choice: Choice) -> Preview:
     blocked: Counter[date] = Counter()
     by_grade: Counter[str] = Counter()
     by_owner: Counter[UUID] = Counter()
-    served: Counter[UUID | None] = Counter()
     unmatched = 0
-    for part, reason, until, grade, giver, number, served_number in counted:
+    for part, reason, until, grade, giver, number in counted:
         if part is None:
             unmatched += number
         elif reason:
@@ -85,12 +84,12 @@ def preview(choice: Choice) -> Preview:
             parts[part] += number
             by_grade[grade] += number
             by_owner[giver] += number
-            served[giver] += served_number
     if choice.selection is not None and choice.member is None:
         excluded[Reason.NOT_FOUND] += choice.selection.missing(parts.total() + excluded.total() + unmatched)
     rooms = choice.rooms()
     given: dict[UUID, Share] = {}
-    for takers, numbers in zip(choice.takers, choice.spread(parts, rooms), strict=True):
+    spread = choice.spread(parts, rooms)
+    for takers, numbers in zip(choice.takers, spread, strict=True):
         for taker, number in zip(takers, numbers, strict=True):
             share = given.setdefault(taker.pk, Share(taker, room=rooms[taker.pk]))
             share.contacts += number
@@ -110,7 +109,7 @@ def preview(choice: Choice) -> Preview:
         by_grade=dict(by_grade),
         shares=everybody,
         owners=_by_owner(by_owner),
-        teams=quota.comes_into(served, everybody[0].member.pk) if len(everybody) == 1 else [],
+        teams=quota.comes_into(lambda: moves(choice, spread)),
     )
 
 

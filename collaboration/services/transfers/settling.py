@@ -15,6 +15,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from collaboration.models import Transfer
+from collaboration.queries.transfers import concerning
 from collaboration.rules.transfers import OF_OTHERS, Reason, State
 from collaboration.services.transfers import notices
 from common import clock
@@ -64,14 +65,8 @@ def report_results(actor: Actor, *, transfer: Transfer, results: Sequence[Result
     """
     actor.require(OF_OTHERS)
     wanted = {result.item: result for result in results}
-    known = rows(
-        """
-        SELECT id, state FROM collaboration_transferitem
-        WHERE enterprise_id = %(enterprise)s AND transfer_id = %(transfer)s AND id = ANY (%(items)s)
-        ORDER BY id FOR NO KEY UPDATE
-        """,
-        {"enterprise": current_enterprise_id(), "transfer": transfer.pk, "items": list(wanted)},
-    )
+    concerned = concerning(actor, [transfer]).filter(pk__in=wanted).order_by("id")
+    known = list(concerned.select_for_update(no_key=True, of=("self",)).values_list("pk", "state"))
     if len(known) != len(wanted):
         raise Invalid({"results": [_("There is no such contact in this hand-over.")]})
     waiting = [item for item, state in known if state == State.WAITING]
