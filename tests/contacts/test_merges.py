@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test import Client
@@ -9,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from common import clock
 from common.errors import Conflict, Forbidden, Invalid, Refusal
+from common.sql import execute
 from common.tenancy import tenant
 from contacts.models import Contact, ContactMerge, Follow, FollowTag, Interaction, MergeItem, Purchase
 from contacts.services import follow_ups, merges, tags
@@ -18,7 +20,7 @@ from contacts.services.history import record_interaction, record_purchase
 from contacts.services.relations import end_follow
 from quota.models import LedgerEntry
 from quota.services import verify_counts
-from tests import factories
+from tests import factories, services
 from tests.contacts.bulk import consistent, do
 from tests.contacts.test_follow_ups import pdf
 from tests.factories import NOON
@@ -315,6 +317,37 @@ def test_c8_deleting_for_good_takes_along_who_was_merged():
     with tenant(enterprise.pk):
         assert not Contact.objects.exists() and not ContactMerge.objects.exists() and not MergeItem.objects.exists()
         assert set(LedgerEntry.objects.values_list("contact_label", flat=True)) == {""}
+
+
+def test_c1_100_000_interactions_go_over_and_come_back_within_a_request(committed_db, database_name):
+    """Merging is one request: no statement of it may take long, however much there is (the limit ends it)."""
+    enterprise = factories.enterprise()
+    kept, gone = two(enterprise)
+    with tenant(enterprise.pk):
+        for contact, step in ((gone, 1), (kept, 2)):  # every other one is known to both
+            execute(
+                """
+                INSERT INTO contacts_interaction (id, enterprise_id, contact_id, kind, side, at, key, data)
+                SELECT uuid7(), %(enterprise)s, %(contact)s, 'message_in', 'customer',
+                       %(noon)s - number * interval '1 minute', 'key' || number, '{}'
+                FROM generate_series(%(step)s, 100000, %(step)s) AS number
+                """,
+                {"enterprise": enterprise.pk, "contact": contact.pk, "noon": NOON, "step": step},
+            )
+    with psycopg.connect(services.owner_conninfo(database_name), autocommit=True) as owner:
+        owner.execute("ANALYZE contacts_interaction")
+
+    def counted():
+        return [Interaction.objects.filter(contact=one, kind="message_in").count() for one in (kept, gone)]
+
+    with tenant(enterprise.pk):
+        execute("SET LOCAL statement_timeout = '10s'")
+        made = merges.merge(factories.super_admin(enterprise), contact=kept, gone=gone)
+        assert counted() == [100_000, 50_000]
+    with tenant(enterprise.pk):
+        execute("SET LOCAL statement_timeout = '10s'")
+        merges.undo(factories.super_admin(enterprise), merge=made)
+        assert counted() == [50_000, 100_000]
 
 
 # --- Pages and API --------------------------------------------------------------------------------------------
