@@ -20,10 +20,10 @@ from common.ids import parse_uuid
 from console.base import Page, stop_polling
 from console.forms import attach
 from console.listing import Listing
-from console.settings.policy import PolicyForm, given
+from console.settings.policy import PolicyEditor, PolicyForm
 from enterprises.policy import Group
 from enterprises.rest import get_or_404
-from enterprises.services import policy, update_policy
+from enterprises.services import policy
 from jobs import notifications, services
 from jobs.models import Delivery, Webhook
 from jobs.sending.rules import MOST_TRIES
@@ -92,29 +92,21 @@ class AlertsPage(Page):
         return response
 
 
-class Alerts(AlertsPage):
+class Alerts(PolicyEditor, AlertsPage):
     """When to alert, what stands and stood, and the webhooks."""
 
+    only = Group.ALERTS
     template = "console/alerts/overview.html"
     title = _("Alerts and webhooks")
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        return self.show()
+        return self.show(self.form(initial=policy().model_dump()))
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        form = PolicyForm(request.POST, only=Group.ALERTS)
-        if not form.is_valid():
-            return self.show(form, status=400)
-        try:
-            update_policy(self.actor, values={name: given(value) for name, value in form.cleaned_data.items()})
-        except Refusal as refusal:
-            return self.show(attach(form, refusal), status=refusal.status)
-        messages.success(request, gettext("The alerts were saved."))
-        return self.redirect(self.address())
+        return self.save(gettext("The alerts were saved."))
 
-    def show(self, form: PolicyForm | None = None, status: int = 200) -> HttpResponseBase:
+    def show(self, form: PolicyForm, status: int = 200) -> HttpResponseBase:
         numbers = policy()
-        form = form or PolicyForm(only=Group.ALERTS, initial=numbers.model_dump())
         listing = Listing(self.request, Alert.objects.all(), ordering="-raised_at")
         _teams(listing.rows)
         standing = queries.position(self.enterprise, numbers=numbers, tiers=())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
@@ -82,7 +82,33 @@ def _field(field: PolicyField) -> forms.Field:
     return forms.IntegerField(min_value=field.minimum, max_value=field.maximum, **common)
 
 
-class PolicyPage(Page):
+class PolicyEditor(Page):
+    """The base of pages that change settings: all of them, or those of one group."""
+
+    only: ClassVar[Group | None] = None
+
+    def form(self, *args: Any, **kwargs: Any) -> PolicyForm:
+        return PolicyForm(*args, only=self.only, **kwargs)
+
+    def save(self, saved: str) -> HttpResponseBase:
+        """Save what was posted and say so, or show the form again with what is wrong."""
+        form = self.form(self.request.POST)
+        if not form.is_valid():
+            return self.show(form, status=400)
+        try:
+            # An emptied field means the default, as its hint says.
+            values = {name: None if value in ("", None) else value for name, value in form.cleaned_data.items()}
+            update_policy(self.actor, values=values)
+        except Refusal as refusal:
+            return self.show(attach(form, refusal), status=refusal.status)
+        messages.success(self.request, saved)
+        return self.redirect(self.request.path)
+
+    def show(self, form: PolicyForm, status: int = 200) -> HttpResponseBase:
+        raise NotImplementedError
+
+
+class PolicyPage(PolicyEditor):
     """Change settings, or put one back. Rooms above follow at once (capacity, grades)."""
 
     permission = "policy.manage"
@@ -90,32 +116,18 @@ class PolicyPage(Page):
     title = _("Policy")
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        return self.show(PolicyForm(initial=present_policy().model_dump()))
+        return self.show(self.form(initial=present_policy().model_dump()))
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         if name := request.POST.get("reset"):
             update_policy(self.actor, values={name: None})
             messages.success(request, gettext("The default applies again."))
             return self.redirect(request.path)
-        form = PolicyForm(request.POST)
-        if not form.is_valid():
-            return self.show(form, status=400)
-        try:
-            # An emptied field means the default, as its hint says.
-            update_policy(self.actor, values={name: given(value) for name, value in form.cleaned_data.items()})
-        except Refusal as refusal:
-            return self.show(attach(form, refusal), status=refusal.status)
-        messages.success(request, gettext("The policy was saved."))
-        return self.redirect(request.path)
+        return self.save(gettext("The policy was saved."))
 
     def show(self, form: PolicyForm, status: int = 200) -> HttpResponseBase:
         changed = set(PolicyRecord.objects.get().overrides)
         return self.render({"form": form, "groups": list(form.groups(changed)), "changed": len(changed)}, status=status)
-
-
-def given(value: Any) -> Any:
-    """An emptied field means the default."""
-    return None if value in ("", None) else value
 
 
 urlpatterns = [path("policy/", PolicyPage.as_view(), name="policy")]
