@@ -77,6 +77,11 @@ def events() -> dict[str, str]:
     return {name: kind.name for name, kind in sorted(KINDS.items()) if kind.event}
 
 
+def label(name: str) -> str:
+    """What a kind is called."""
+    return KINDS[name].name if name in KINDS else name
+
+
 def notify(members: Iterable[Member], *, kind: str, key: str, data: dict[str, Any] | None = None) -> None:
     """Tell members something once, each in the way they chose: the same `key` again tells nobody a second time.
 

@@ -1,6 +1,6 @@
 """Settings: the enterprise, its policy, roles, API tokens, the audit trail; a module per page."""
 
-from console.settings import alerts, audit, enterprise, policy, roles, tokens
+from console.settings import alerts, audit, enterprise, mails, policy, roles, tokens
 
 urlpatterns = [
     *enterprise.urlpatterns,
@@ -8,5 +8,6 @@ urlpatterns = [
     *roles.urlpatterns,
     *tokens.urlpatterns,
     *alerts.urlpatterns,
+    *mails.urlpatterns,
     *audit.urlpatterns,
 ]

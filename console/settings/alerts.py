@@ -27,6 +27,7 @@ from enterprises.services import policy
 from jobs import notifications, services
 from jobs.models import Delivery, Webhook
 from jobs.sending.rules import MOST_TRIES
+from jobs.services.webhooks import TEST_EVENT
 from quota import queries
 from quota.models import Alert, Budget
 from quota.rules import AlertKind
@@ -274,7 +275,7 @@ def describe(row: Delivery) -> Any:
     ]
     row.lines = tries  # type: ignore[attr-defined]
     row.last = tries[0] if tries else None  # type: ignore[attr-defined]
-    row.label = notifications.events().get(row.event, _("Test message"))  # type: ignore[attr-defined]
+    row.label = _("Test message") if row.event == TEST_EVENT else notifications.label(row.event)  # type: ignore[attr-defined]
     return row
 
 

@@ -1,8 +1,8 @@
 """REST: jobs, notifications, webhooks; a module per noun."""
 
-from jobs.api import notifications, runs, webhooks
+from jobs.api import mails, notifications, runs, webhooks
 from jobs.api.runs import JobReference
 
 __all__ = ["JobReference", "urlpatterns"]
 
-urlpatterns = [*runs.urlpatterns, *notifications.urlpatterns, *webhooks.urlpatterns]
+urlpatterns = [*runs.urlpatterns, *notifications.urlpatterns, *webhooks.urlpatterns, *mails.urlpatterns]

@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from aiosmtpd.controller import Controller
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from common.tenancy import tenant
 from enterprises.models import Enterprise, Member, User
@@ -191,3 +194,62 @@ def test_another_enterprise_s_worker_does_not_touch_it(firm, mailbox):
     tell(firm)
     worker.deliver(other.pk)
     assert mailbox.messages == []
+
+
+# --- The log --------------------------------------------------------------------------------------------------
+
+
+def test_q13_admins_see_whether_a_mail_went_out_and_not_what_it_says(firm, mailbox):
+    with tenant(firm.pk):
+        first = factories.super_admin(firm).member
+        second = factories.member("Ann Lee", role="super_admin")
+    tell(firm, first, key="a")
+    worker.deliver(firm.pk)
+    mailbox.answers = ["550 no such mailbox"]
+    tell(firm, second, key="b")
+    worker.deliver(firm.pk)
+    api = factories.api_client(firm)
+    listed = api.get("/api/v1/mails").json()["results"]
+    assert [(one["member"]["name"], one["state"], one["event"]) for one in listed] == [
+        ("Ann Lee", "failed", "quota.threshold"),
+        (first.name, "delivered", "quota.threshold"),
+    ]
+    assert [(one["status"], one["error"]) for one in listed[0]["attempts"]] == [(550, "refused")]
+    assert "1600" not in str(listed)
+    for query, number in (
+        ({"state": "failed"}, 1),
+        ({"member": str(second.pk)}, 1),
+        ({"member": str(first.pk), "state": "failed"}, 0),
+        ({"member": str(firm.pk)}, 0),
+    ):
+        assert len(api.get("/api/v1/mails", query).json()["results"]) == number
+    for bad in ({"state": "x"}, {"member": "x"}, {"to": "x"}):
+        assert api.get("/api/v1/mails", bad).status_code == 400
+    browser = Client()
+    browser.force_login(User.objects.get(pk=first.user_id))
+    path = f"/e/{firm.code}/alerts/mails/"
+    page = browser.get(path, headers={"Accept-Language": "en"}).content.decode()
+    assert "Ann Lee" in page and "550" in page and "1600" not in page
+    shown = browser.get(path, {"state": "delivered"}).content.decode()
+    assert shown.count('data-label="') == 6 and browser.get(path, {"state": "x"}).status_code == 400
+
+
+def test_the_log_of_mails_costs_the_same_for_one_and_three(firm, mailbox):
+    with tenant(firm.pk):
+        user = factories.super_admin(firm).member.user
+    api, browser = factories.api_client(firm), Client()
+    browser.force_login(user)
+    counted = []
+    for key in ("warm", "a", "b", "c"):
+        with CaptureQueriesContext(connection) as queries:
+            api.get("/api/v1/mails")
+            browser.get(f"/e/{firm.code}/alerts/mails/")
+        counted.append(len(queries))
+        tell(firm, key=key)
+    assert counted[1] == counted[3]
+
+
+def test_o5_another_enterprises_mails_are_not_in_the_log(firm, mailbox):
+    tell(firm)
+    other = factories.enterprise("别家")
+    assert factories.api_client(other).get("/api/v1/mails").json()["results"] == []

@@ -318,6 +318,7 @@ API = [
     Row("POST", "notifications/{notification}/read"),
     Row("GET", "notifications/preferences"),
     Row("PATCH", "notifications/preferences", body={"job.done": {"mail": True}}),
+    Row("GET", "mails", "webhooks.manage"),
     Row("GET", "webhooks", "webhooks.manage"),
     Row("POST", "webhooks", "webhooks.manage", 201, {"name": "x", "url": "https://hooks.example.com/"}),
     Row("GET", "webhooks/events", "webhooks.manage"),

@@ -196,6 +196,7 @@ CONSOLE = [
     Row("GET", "work/", ok=(200, 286)),
     Row("GET", "alerts/", "webhooks.manage"),
     Row("POST", "alerts/", "webhooks.manage", SENT, {"alert_thresholds": "80, 90"}),
+    Row("GET", "alerts/mails/", "webhooks.manage"),
     Row("GET", "alerts/webhooks/new/", "webhooks.manage"),
     Row("POST", "alerts/webhooks/new/", "webhooks.manage", SENT, {"name": "x", "url": "https://hooks.example.com/"}),
     Row("GET", "alerts/webhooks/{webhook}/", "webhooks.manage"),
