@@ -273,6 +273,7 @@ SPECTACULAR_SETTINGS = {
         "PartnerKind": "upstream.models.Partner.Kind",
         "ShareKind": "upstream.models.Share.Kind",
         "ScaleState": "quota.rules.State.choices",
+        "DeliveryState": "jobs.models.Delivery.State",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
