@@ -84,11 +84,12 @@ def changes(entry: AuditEntry) -> list[Change]:
     default = Policy().model_dump(mode="json") if entry.subject_type == "policy" else {}
     found = [(key, *(side.get(key, default.get(key)) for side in (entry.before, entry.after))) for key in keys]
     read = _Reader(_models().get(entry.subject_type))
-    return [
+    differ = [
         read.change(key, before, after)
         for key, before, after in found
         if (before or None) != (after or None) and not _is_id(before or after)
     ]
+    return [change for change in differ if change.before != change.after or change.gone or change.come]
 
 
 @cache
