@@ -113,4 +113,9 @@ class RowsForm(forms.Form):
     def __init__(self, data: Any, *, initial: dict[str, Any] | None = None, **rows: QuerySet) -> None:
         super().__init__(data, initial=initial)
         for name, queryset in rows.items():
-            self.fields[name].queryset = queryset  # type: ignore[attr-defined]
+            field: Any = self.fields[name]
+            field.queryset = queryset
+            if isinstance(field, RowsField) and not field.required:
+                field.choices = list(field.choices)
+                if not field.choices:  # a question without answers is not asked
+                    field.widget = forms.MultipleHiddenInput()

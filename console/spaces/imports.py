@@ -43,7 +43,7 @@ class PartnersImport(FormPage):
         return self.url("space", pk=self.found.pk)
 
     def more(self) -> dict[str, Any]:
-        return {"space": self.found, "columns": list(partner_import.COLUMNS), "required": partner_import.REQUIRED}
+        return {"space": self.found, "columns": partner_import.HEADERS.items(), "required": partner_import.REQUIRED}
 
 
 urlpatterns = [path("spaces/<uuid:pk>/import/", PartnersImport.as_view(), name="partners-import")]

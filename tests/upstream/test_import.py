@@ -3,8 +3,10 @@
 import io
 
 import pytest
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import translation
 
 from common.errors import Invalid
 from common.tenancy import tenant
@@ -134,3 +136,16 @@ def test_u7_a_file_without_the_column_is_refused(enterprise, space, scope):
         admin = factories.super_admin(enterprise)
         with pytest.raises(Invalid):
             partner_import.start_import(admin, file=SimpleUploadedFile("x.csv", b"a,b\n1,2\n"), space=space)
+
+
+@pytest.mark.parametrize("language", [code for code, _name in settings.LANGUAGES])
+def test_u7_a_file_headed_with_the_words_of_the_page_is_read(enterprise, space, scope, language):
+    with translation.override(language):
+        header = [str(label) for label in partner_import.HEADERS.values()]
+    row = "博森轴承,博森,BS,华南,brand,,,深圳,王小明,13812345678,wang@example.com,经理,1"
+    load(enterprise, SimpleUploadedFile("partners.csv", f"{','.join(header)}\n{row}".encode()))
+    with tenant(enterprise.pk):
+        person = PartnerContact.objects.select_related("partner", "person").get()
+        assert (person.partner.name, person.partner.short_name, person.partner.region) == ("博森轴承", "博森", "华南")
+        assert (person.partner.aliases, person.partner.kind, person.leader) == (["BS"], "brand", True)
+        assert (person.person.name, person.person.email, person.title) == ("王小明", "wang@example.com", "经理")

@@ -5,6 +5,7 @@ alone. The platform's own limits for one import are policy. Small files by natur
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from common.errors import Invalid, Refusal
+from common.errors import Invalid, Refusal, Text
 from common.ids import uuid7
 from contacts.files.readers import open_table
 from contacts.files.writers import CsvWriter
@@ -51,6 +52,22 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "email": ("email", "邮箱", "电子邮箱", "mail"),
     "title": ("title", "职位", "职务", "position"),
     "leader": ("leader", "是否负责人", "身份", "identity"),
+}
+# What people call the columns; in any language of the product these are taken for them, too.
+HEADERS: dict[str, Text] = {
+    "company": gettext_lazy("Company"),
+    "short_name": gettext_lazy("Short name"),
+    "aliases": gettext_lazy("Aliases"),
+    "region": gettext_lazy("Region"),
+    "kind": gettext_lazy("Kind"),
+    "credit_code": gettext_lazy("Unified social credit code"),
+    "owner": gettext_lazy("Owner on our side"),
+    "subgroup": gettext_lazy("Subgroup"),
+    "name": gettext_lazy("Name"),
+    "phone": gettext_lazy("Phone"),
+    "email": gettext_lazy("E-mail"),
+    "title": gettext_lazy("Position"),
+    "leader": gettext_lazy("Is a leader"),
 }
 REQUIRED = ("company",)
 YES = {"1", "true", "yes", "y", "是", "负责人", "leader"}
@@ -301,11 +318,22 @@ def _kinds() -> dict[str, str]:
     return found
 
 
+def _labels(label: Text) -> Iterator[str]:
+    """In every language of the product."""
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            yield _plain(str(label))
+
+
+def _plain(header: str) -> str:
+    return "".join(one for one in names.key(header) if one.isalnum())
+
+
 def _columns(header: list[str]) -> dict[str, int]:
-    plain = ["".join(one for one in names.key(text) if one.isalnum()) for text in header]
+    plain = [_plain(text) for text in header]
     found: dict[str, int] = {}
     for name, synonyms in COLUMNS.items():
-        for synonym in synonyms:
+        for synonym in (*synonyms, *_labels(HEADERS[name])):
             if synonym in plain and plain.index(synonym) not in found.values():
                 found[name] = plain.index(synonym)
                 break
