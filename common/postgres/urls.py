@@ -8,15 +8,17 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from psycopg.conninfo import conninfo_to_dict
 
 ENGINE = "common.postgres"
+# Statements of ours take milliseconds. Compiling one takes the server half a second, as soon as the planner thinks it
+# dear. Helpers hold back what they find until they have hundreds of rows, so a list that needs twenty reads a million.
+_SESSION = "-c jit=off -c max_parallel_workers_per_gather=0"
 _SETTINGS = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
 
 
 def django_database(url: str, *, engine: str = ENGINE, pooled: bool = False) -> dict[str, Any]:
     """A Django ``DATABASES`` entry for any address that libpq understands.
 
-    Statements are not compiled by the server (``jit``): ours take milliseconds, and compiling one takes half a second
-    as soon as the planner thinks it dear. A transaction pooler (``pooled``) takes no options, so there the database is
-    told (docs/operations.md).
+    Statements are neither compiled nor worked on by several processes of the server, unless the address asks for it.
+    A transaction pooler (``pooled``) takes no options, so there the database is told (docs/operations.md).
 
     libpq itself takes the URL apart, so socket folders (``?host=/run/pg``), IPv6, several hosts, ``sslmode``
     and percent-encoded passwords all mean what they mean for psql. Raises psycopg.ProgrammingError.
@@ -30,7 +32,7 @@ def django_database(url: str, *, engine: str = ENGINE, pooled: bool = False) -> 
         else:
             database["OPTIONS"][name] = value
     if not pooled:
-        database["OPTIONS"]["options"] = f"-c jit=off {database['OPTIONS'].get('options', '')}".strip()
+        database["OPTIONS"]["options"] = f"{_SESSION} {database['OPTIONS'].get('options', '')}".strip()
     return database
 
 
