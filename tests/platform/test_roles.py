@@ -132,7 +132,9 @@ def test_bootstrap_says_what_an_owner_without_rights_needs(urls: embedded.Urls, 
         superuser.execute("DROP ROLE poor")
 
 
-def test_statements_are_neither_compiled_nor_shared_out_by_the_server_unless_an_address_asks_for_it(urls: embedded.Urls) -> None:
+def test_statements_are_neither_compiled_nor_shared_out_by_the_server_unless_an_address_asks_for_it(
+    urls: embedded.Urls,
+) -> None:
     options = django_database(urls.database_url)["OPTIONS"]["options"]
     with psycopg.connect(urls.database_url, options=options) as connection:
         assert connection.execute("SHOW jit").fetchone() == ("off",)
