@@ -37,11 +37,6 @@ class Count:
     exact: bool
 
 
-def order_by(ordering: str) -> tuple[str, str]:
-    """The total order behind a public ordering such as "-added_at": ids break ties in the same direction."""
-    return (ordering, "-id") if ordering.startswith("-") else (ordering, "id")
-
-
 Ways = Callable[["Keyset"], Iterable[QuerySet]]
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 from uuid import UUID
 
 from common.pinyin import BEGINNINGS, SYLLABLES, readings
@@ -29,6 +30,7 @@ _PHONE = re.compile(r"\+?[0-9][0-9 ()-]{4,24}")
 _ABROAD = re.compile(r"^(\+|00)?86(?=1\d{10}$)")
 LONGEST_WORD = 64
 LONGEST_PINYIN = 24
+SHORTEST_PHONE = 3  # digits: two are the beginning of half of all numbers
 MOST_WAYS = 8
 MOST_WORDS = 8
 LONGEST_SYLLABLE = max(map(len, SYLLABLES))
@@ -129,17 +131,28 @@ def _neighbours(one: Unit, two: Unit) -> tuple[str, ...]:
 # --- What is asked ----------------------------------------------------------------------------------------
 
 
-def question(text: str, enterprise_id: UUID, *, phones: bool = True) -> str:
-    """What `text` asks of terms, as a tsquery; "" when there is nothing to ask.
+class Question(NamedTuple):
+    """What a text asks of terms: two tsqueries, "" when there is nothing to ask.
 
-    All words must be found, in any order. `phones`: may people be found by their phone number?
+    `wanted` is the question. `sought` leaves out what an index answers slowly and a look at a row quickly: it finds all
+    that `wanted` finds, and hardly more.
+    """
+
+    sought: str
+    wanted: str
+
+
+def question(text: str, enterprise_id: UUID, *, phones: bool = True) -> Question:
+    """What `text` asks of terms. All words must be found, in any order.
+
+    `phones`: may people be found by their phone number?
     """
     text = text.strip()
     if _PHONE.fullmatch(text):
         text = plain_phone(text)
-    asked = _Asked(mark(enterprise_id), phones)
-    words = (asked.word(units(word)) for word in text.split()[:MOST_WORDS])
-    return " & ".join(dict.fromkeys(filter(None, words)))
+    words = [units(word) for word in text.split()[:MOST_WORDS]]
+    own = mark(enterprise_id)
+    return Question(*(_Asked(own, phones, whole).words(words) for whole in (False, True)))
 
 
 @dataclass(frozen=True)
@@ -148,6 +161,10 @@ class _Asked:
 
     mark: str
     phones: bool
+    whole: bool
+
+    def words(self, words: Iterable[Sequence[Unit]]) -> str:
+        return " & ".join(dict.fromkeys(filter(None, map(self.word, words))))
 
     def word(self, pieces: Sequence[Unit]) -> str:
         """One word: all of its units; of units that stand together also that, as far as terms tell."""
@@ -163,7 +180,8 @@ class _Asked:
             elif piece.alone and not pair:
                 wanted.append(self.beginning(piece.text))
             elif is_number:
-                wanted.append(_any([self.beginning(sign + piece.text) for sign in ("", "#")[: 1 + self.phones]]))
+                phone = self.phones and len(piece.text) >= SHORTEST_PHONE
+                wanted.append(_any([self.beginning(sign + piece.text) for sign in ("", "#")[: 1 + phone]]))
             elif not piece.alone and not (near and len(piece.text) == 1):
                 wanted.append(_any([_all(way) for way in self.ways(piece.text)]))
             wanted.append(_any([self.term(term) for term in near]))
@@ -174,7 +192,8 @@ class _Asked:
         yield [self.beginning(word)]
         for way in rows_of_syllables(word):
             whole = [self.term(one) if one in SYLLABLES else self.beginning(one) for one in way[:-1] if len(one) > 1]
-            last = [self.beginning(way[-1])] if len(way[-1]) > 1 else []
+            # Very many begin with a syllable, few of them stand after the one before.
+            last = [self.beginning(way[-1])] if self.whole and len(way[-1]) > 1 else []
             yield [*whole, *last, *(self.term(f"-{one[0]}{two[0]}") for one, two in pairwise(way))]
 
     def term(self, term: str) -> str:
@@ -247,6 +266,7 @@ def _joined(text: str) -> str:
     return "".join(unit.text for unit in units(text))
 
 
+@lru_cache(4096)
 def _spelled(name: str) -> tuple[str, ...]:
     """The ways to write a name. Of characters with several readings, every one with the first ones of the others."""
     pieces = units(name)

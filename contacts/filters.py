@@ -328,15 +328,12 @@ class ContactFilter:
         """The contacts that the actor may see and that answer the filter."""
         return self.apply(Contact.objects.visible_to(self.actor))
 
-    def listed(self) -> QuerySet:
-        """The same contacts, for lists, which read them a page at a time from the top."""
-        # What a search finds is soon looked at.
-        contacts = self._sight.looked_at if self._text else self._sight.contacts
-        return search.listed(contacts, self._text, self.actor)
-
     def ways(self, page: paging.Keyset) -> Iterable[QuerySet]:
         """The same contacts, for `paging.Keyset`: the last way leaves nobody out."""
-        return (self.listed(),) if self._text else self._sight.ways(page)
+        if not self._text:
+            return self._sight.ways(page)
+        # What a search finds is soon looked at.
+        return search.ways(self._sight.looked_at, self._text, self.actor, page)
 
     def count(self) -> paging.Count:
         """How many they are: exact to 10 000, beyond it estimated."""

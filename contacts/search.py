@@ -6,38 +6,48 @@ setting as the wall and returns ids. Who may see what is asked outside of it, as
 `contacts_expected`, tells from the statistics how many words will find.
 """
 
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import BooleanField, Case, OuterRef, Q, QuerySet, When
 from django.db.models.expressions import RawSQL
 
 from common import paging
-from common.sql import rows
+from common.sql import row
 from common.tenancy import current_enterprise_id
-from common.terms import INSIDE, distance, question
+from common.terms import INSIDE, Question, distance, question
 from contacts.models import Contact, Follow
 from contacts.rules import Status
 from enterprises.actors import Actor
 
 # So many hits are looked up by their ids. With more, a page is full sooner by walking down the list, looking at each.
 FEW = 2_000
-SURELY = 5 * FEW  # so many expected of one word are not collected to see whether they are few
+SURELY = 5 * FEW  # with so many expected none are collected first
+NEAR = 4_000  # of several words it is not known, but expected: the list is walked down so far, then they are collected
 SAMPLE = 2_000
 POOL = 200  # so many of them are ranked
 
-_FOUND = """SELECT contacts_found(%s::tsquery, %s)
-    UNION SELECT id FROM contacts_contact WHERE enterprise_id = %s AND external_userid = %s"""
-# The first column says that they are many; then none are collected.
-_FEW = """SELECT expected.many, found.id
-    FROM (SELECT %s AND contacts_expected(%s::tsquery) > %s AS many) AS expected
-    LEFT JOIN LATERAL (
-        SELECT contacts_found(%s::tsquery, CASE WHEN expected.many THEN 0 ELSE %s END)
-        UNION SELECT id FROM contacts_contact WHERE enterprise_id = %s AND external_userid = %s
-    ) AS found (id) ON true"""
+_HITS = """SELECT id FROM contacts_found(%s::tsquery, %s::tsquery, {most}) AS hit (id)
+    UNION ALL SELECT id FROM contacts_contact WHERE enterprise_id = %s AND external_userid = %s"""
+_FOUND = _HITS.format(most="NULL")
+# The ids come, and go back, as one text. The first column says that many are expected; then none are collected.
+_FEW = f"""SELECT expected.many, found.number, found.ids::text
+    FROM (SELECT %s AND contacts_expected(%s::tsquery) > %s OFFSET 0) AS expected (many)
+    CROSS JOIN LATERAL (
+        SELECT count(*), coalesce(array_agg(id), '{{}}')
+        FROM ({_HITS.format(most="CASE WHEN expected.many THEN 0 ELSE %s END")}) AS each
+    ) AS found (number, ids)"""  # noqa: S608 - a text of ours
 _CARRIES = """COALESCE((SELECT entry.terms @@ %s::tsquery FROM contacts_searchentry AS entry
     WHERE entry.enterprise_id = contacts_contact.enterprise_id AND entry.contact_id = contacts_contact.id), false)"""
+
+
+class Hits(NamedTuple):
+    """What a question finds. `ids`: all of them, when they were few. Else they are many, `surely` or as expected."""
+
+    ids: str | None
+    surely: bool
 
 
 def found(contacts: QuerySet, text: str, actor: Actor) -> QuerySet:
@@ -48,18 +58,23 @@ def found(contacts: QuerySet, text: str, actor: Actor) -> QuerySet:
     nobody for those who may not see them.
     """
     asked = _asked(text, actor)
-    if asked is None:
-        return contacts
-    return contacts.filter(id__in=RawSQL(_FOUND, _params(asked, text, None)))  # noqa: S611 - a text of ours
+    return contacts if asked is None else contacts.filter(_in_set(asked, text))
 
 
-def listed(contacts: QuerySet, text: str, actor: Actor) -> QuerySet:
-    """The same contacts, for lists: to be read in order of an index from the top, a page at a time."""
+def ways(contacts: QuerySet, text: str, actor: Actor, page: paging.Keyset) -> Iterator[QuerySet]:
+    """The same contacts, for lists: to be read in order of an index from the top, a page at a time.
+
+    Of several words that are expected to find very many a page is tried before all are collected.
+    """
     asked = _asked(text, actor)
     if asked is None:
-        return contacts
-    ids = _few(asked, text)
-    return contacts.filter(_hit(asked, text) if ids is None else _among(ids))
+        yield contacts
+        return
+    hits = _few(asked, text)
+    if not hits.surely:
+        yield page.within(contacts.filter(_hit(asked, text)), NEAR)
+        hits = _few(asked, text, collect=True)
+    yield contacts.filter(_either(hits, asked, text))
 
 
 def count(contacts: QuerySet, text: str, actor: Actor, *, estimated: QuerySet) -> paging.Count:
@@ -70,7 +85,7 @@ def count(contacts: QuerySet, text: str, actor: Actor, *, estimated: QuerySet) -
     asked = _asked(text, actor)
     if asked is None:
         return paging.count(contacts, estimated=estimated)
-    ids = _few(asked, text)
+    ids = _few(asked, text, collect=True).ids
     if ids is not None:
         return paging.count(contacts.filter(_among(ids)))
     all_of_them = paging.count(contacts, estimated=estimated)
@@ -97,59 +112,88 @@ def suggestions(actor: Actor, text: str, *, size: int = 8) -> list[Suggestion]:
     if asked is None:
         return []
     remarks = Follow.objects.filter(contact_id=OuterRef("pk")).exclude(remark="").order_by("added_at", "id")
-    seen = Contact.objects.visible_to(actor).select_related("owner")
-    seen = seen.annotate(remarks=ArraySubquery(remarks.values("remark")))
-    ids = _few(asked, text)
-    if ids is None:
-        last = seen.filter(_hit(asked, text)).order_by("-last_contact_at", "-id")[:size]
-        return [_suggestion(contact, text) for contact in last]
+    seen: Any = Contact.objects.visible_to(actor).annotate(remarks=ArraySubquery(remarks.values("remark")))
+    last = seen.filter(_hit(asked, text)).select_related("owner")
+    hits = _few(asked, text)
+    if not hits.surely:
+        dense = paging.Keyset(seen, ordering="-last_contact_at", size=size, ways=lambda page: _near(page, last))
+        if rows := dense.read().rows:
+            return [_suggestion(contact, contact.remarks, text) for contact in rows]
+        hits = _few(asked, text, collect=True)
+    if hits.ids is None:
+        rows = last.order_by("-last_contact_at", "-id")[:size]
+        return [_suggestion(contact, contact.remarks, text) for contact in rows]
     text = text.strip()
     begins = [Q(name=text) | Q(remark=text), Q(name__startswith=text) | Q(remark__startswith=text)]
-    seen = seen.filter(_among(ids)).annotate(
-        likely=Case(*(When(fits, then=step) for step, fits in enumerate(begins)), default=len(begins))
-    )
-    pool = list(seen.order_by("likely", "-last_contact_at", "-id")[:POOL])
+    likely = Case(*(When(fits, then=step) for step, fits in enumerate(begins)), default=len(begins))
+    # Two hundred contacts are many to make objects of; eight are not.
+    pool = seen.filter(_among(hits.ids)).order_by(likely, "-last_contact_at", "-id")[:POOL]
+
+    @cache  # namesakes are many
+    def far(*names: str) -> int:
+        return distance(text, names)
 
     def rank(contact: Any) -> tuple[int, bool]:
-        return distance(text, (contact.name, contact.remark, *contact.remarks)), contact.status != Status.ACTIVE
+        return far(contact.name, contact.remark, *contact.remarks), contact.status != Status.ACTIVE
 
-    return [_suggestion(contact, text) for contact in sorted(pool, key=rank)[:size]]
+    best = sorted(pool.values_list("pk", "name", "remark", "status", "remarks", named=True), key=rank)[:size]
+    contacts = Contact.objects.select_related("owner").in_bulk([one.pk for one in best])
+    return [_suggestion(contacts[one.pk], one.remarks, text) for one in best]
 
 
-def _suggestion(contact: Any, text: str) -> Suggestion:
+def _near(page: paging.Keyset, contacts: QuerySet) -> tuple[QuerySet, QuerySet]:
+    """Those among the next of the list when they are more than a page, else nobody."""
+    return page.within(contacts, NEAR), contacts.none()
+
+
+def _suggestion(contact: Contact, remarks: Sequence[str], text: str) -> Suggestion:
     if distance(text, (contact.name, contact.remark, contact.company)) <= INSIDE:
         return Suggestion(contact, "")
-    return Suggestion(contact, next((one for one in contact.remarks if distance(text, (one,)) <= INSIDE), ""))
+    return Suggestion(contact, next((one for one in remarks if distance(text, (one,)) <= INSIDE), ""))
 
 
-def _asked(text: str, actor: Actor) -> str | None:
-    """The question as a tsquery; None when the text asks nothing. What has no letters and digits finds nobody."""
+def _asked(text: str, actor: Actor) -> Question | None:
+    """The question; None when the text asks nothing. What has no letters and digits finds nobody."""
     if not text.strip():
         return None
     return question(text, current_enterprise_id(), phones=actor.may("contacts.phones"))
 
 
-def _few(asked: str, text: str) -> list[UUID] | None:
-    """The ids that are found, of all who see them or not; None when they are many."""
-    # Of several words that must all be found the statistics know nothing: they are looked up.
-    answer = rows(_FEW, ("&" not in asked, asked, SURELY, *_params(asked, text, FEW + 1)))
-    ids = [pk for many, pk in answer if pk is not None]
-    return None if answer[0][0] or len(ids) > FEW else ids
+def _few(asked: Question, text: str, *, collect: bool = False) -> Hits:
+    """What is found, of all who see it or not. Where very many are expected nothing is collected.
+
+    Of several words that must all be found the statistics know nothing: it is a guess, unless told to `collect` them.
+    """
+    several = "&" in asked.wanted
+    guess = not (several and collect)
+    answer = row(_FEW, (guess, asked.wanted, SURELY, *asked, FEW + 1, *_person(text)))
+    assert answer is not None
+    expected, number, ids = answer
+    return Hits(None if expected or number > FEW else ids, surely=not (expected and several))
 
 
-def _params(asked: str, text: str, most: int | None) -> tuple[Any, ...]:
-    return asked, most, current_enterprise_id(), text.strip()
+def _person(text: str) -> tuple[Any, ...]:
+    return current_enterprise_id(), text.strip()
 
 
-def _among(ids: list[UUID]) -> Q:
+def _among(ids: str) -> Q:
     """Is it one of these? As one parameter, however many."""
-    return Q(RawSQL("contacts_contact.id = ANY (%s)", (ids,), output_field=BooleanField()))
+    return Q(RawSQL("contacts_contact.id = ANY (%s::uuid[])", (ids,), output_field=BooleanField()))
 
 
-def _hit(asked: str, text: str) -> Q:
+def _in_set(asked: Question, text: str) -> Q:
+    """Is it one of all that are found?"""
+    return Q(id__in=RawSQL(_FOUND, (*asked, *_person(text))))  # noqa: S611 - a text of ours
+
+
+def _either(hits: Hits, asked: Question, text: str) -> Q:
+    return _hit(asked, text) if hits.ids is None else _among(hits.ids)
+
+
+def _hit(asked: Question, text: str) -> Q:
     """Is this one found? Asked of each row."""
     return Q(_carry(asked)) | Q(external_userid=text.strip())
 
 
-def _carry(asked: str) -> RawSQL:
-    return RawSQL(_CARRIES, (asked,), output_field=BooleanField())  # noqa: S611 - the text is a parameter
+def _carry(asked: Question) -> RawSQL:
+    return RawSQL(_CARRIES, (asked.wanted,), output_field=BooleanField())  # noqa: S611 - the text is a parameter

@@ -1,12 +1,15 @@
 """contacts.search: finding contacts in a database (C11), and the function that reads over the wall (X2)."""
 
 import json
+from contextlib import nullcontext
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.utils import DatabaseError
+from django.test.utils import CaptureQueriesContext
 
 from common.sql import execute, rows
 from common.tenancy import tenant
@@ -19,16 +22,18 @@ from contacts.services.contacts import edit_contact
 from contacts.services.search_entries import fingerprint, index
 from tests import factories
 from tests.contacts.conftest import grant
+from tests.contacts.lists import listed, page_of
 
 pytestmark = pytest.mark.django_db
-ALL = "SELECT count(*) FROM contacts_found(%s::tsquery, NULL)"
+ALL = "SELECT count(*) FROM contacts_found(%s::tsquery, %s::tsquery, NULL)"
+IDS = "SELECT contacts_found(%s::tsquery, %s::tsquery, NULL)"
 
 
 def found(actor, text):
     """By every way there is to ask: as a set, as a list, and counted."""
     asked = ContactFilter.from_params({"search": text}, actor)
     names = sorted(asked.queryset().values_list("name", flat=True))
-    assert sorted(asked.listed().values_list("name", flat=True)) == names
+    assert sorted(contact.name for contact in listed(asked)) == names
     assert (asked.count().value, asked.count().exact) == (len(names), True)
     return names
 
@@ -151,14 +156,65 @@ def test_c11_phones_find_nobody_for_those_who_may_not_see_them(people, enterpris
     assert found(grant(blind, "contacts.phones"), "13800138000") == ["王小明"]
 
 
+def pages(asked, size=2):
+    """The names of all pages, one after the other."""
+    names, cursor = [], None
+    while True:
+        page = page_of(asked, size=size, cursor=cursor)
+        names.append([contact.name for contact in page.rows])
+        cursor = page.next
+        if cursor is None:
+            return names
+
+
+@pytest.mark.parametrize("near", [1, 3, 5, 4_000])
+def test_c11_of_several_words_many_are_expected_and_few_or_many_found(inside, near, monkeypatch):
+    """Whether a page is met near or all are collected: the same rows, and the count is exact."""
+    for number in range(8):
+        at = factories.NOON - timedelta(days=9 - number)
+        factories.contact(inside, name=f"{'王' if number % 3 else '李'}{number}", company="商贸", added_at=at)
+    expected = [["王7", "王5"], ["王4", "王2"], ["王1"]]
+    wanted = ContactFilter.from_params({"search": "王 商贸"}, inside)
+    assert pages(wanted) == expected
+    monkeypatch.setattr(search, "SURELY", -1)
+    monkeypatch.setattr(search, "NEAR", near)
+    assert pages(wanted) == expected
+    for number, names in enumerate(expected):
+        assert [contact.name for contact in page_of(wanted, size=2, start=2 * number).rows] == names
+    assert (wanted.count().value, wanted.count().exact) == (5, True)
+    assert found(inside, "王 商贸") == sorted(name for page in expected for name in page)
+    assert pages(ContactFilter.from_params({"search": "王 华为"}, inside)) == [[]]
+
+
+def test_o5_what_is_met_near_is_only_what_one_sees(team, monkeypatch):
+    monkeypatch.setattr(search, "SURELY", -1)
+    factories.contact(team.admin, name="王小明", company="商贸", follower=team.anna)
+    factories.contact(team.admin, name="王小花", company="商贸", follower=team.bob)
+    for actor, names in ((team.actors.anna, ["王小明"]), (team.actors.graded, ["王小明"]), (team.actors.carl, [])):
+        wanted = ContactFilter.from_params({"search": "王 商贸"}, actor)
+        assert pages(wanted, size=1) == [names] and suggested(actor, "王 商贸", size=1) == names
+
+
+def test_c11_of_several_words_the_best_are_suggested_unless_the_list_is_full_of_hits(inside, monkeypatch):
+    for name in ("王明", "小王明月", "王明明"):
+        factories.contact(inside, name=name, company="商贸", remark="王 明" if name == "小王明月" else "")
+    ranked = suggested(inside, "王 明")
+    monkeypatch.setattr(search, "SURELY", -1)
+    assert suggested(inside, "王 明") == ranked == ["小王明月", "王明", "王明明"]
+    # More hits than there is room for, and near: the last in contact.
+    assert suggested(inside, "王 明", size=2) == ["王明明", "小王明月"]
+    monkeypatch.setattr(search, "NEAR", 1)
+    assert suggested(inside, "王 明", size=2) == ranked[:2]
+
+
 @pytest.mark.parametrize("count", [1, 3])
-def test_c11_suggestions_take_two_queries_and_a_list_one_more(inside, count, django_assert_num_queries):
+def test_c11_suggestions_take_three_queries_and_a_list_two(inside, count, django_assert_num_queries):
     for _each in range(count):
         factories.contact(inside, name="王小明")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert [one.contact.owner.name for one in search.suggestions(inside, "wxm")] == [inside.member.name] * count
     with django_assert_num_queries(2):
-        assert len(ContactFilter.from_params({"search": "wxm"}, inside).listed()) == count
+        assert len(listed(ContactFilter.from_params({"search": "wxm"}, inside))) == count
 
 
 def test_c11_the_api_suggests(api, enterprise, scope):
@@ -186,14 +242,15 @@ def both(enterprise, other_enterprise):
 
 
 def hits(asked):
-    return rows(ALL, [asked])[0][0]
+    """Of a question, or of a tsquery that is looked up as it is."""
+    return rows(ALL, (asked, asked) if isinstance(asked, str) else asked)[0][0]
 
 
 def test_x2_the_function_answers_with_ids_of_the_enterprise_in_scope(both):
     mine, _theirs = both
     with tenant(mine.pk):
         [own] = Contact.objects.values_list("pk", flat=True)
-        assert rows("SELECT contacts_found(%s::tsquery, NULL)", [question("wxm", mine.pk)]) == [(own,)]
+        assert rows(IDS, question("wxm", mine.pk)) == [(own,)]
 
 
 def test_x2_another_enterprises_mark_finds_nothing(both):
@@ -218,7 +275,44 @@ def test_x2_two_enterprises_of_one_mark_stay_apart(both):
     with tenant(mine.pk):
         assert hits(question("wang", mine.pk)) == 1
         [own] = Contact.objects.values_list("pk", flat=True)
-        assert rows("SELECT contacts_found(%s::tsquery, NULL)", [question("wang", mine.pk)]) == [(own,)]
+        assert rows(IDS, question("wang", mine.pk)) == [(own,)]
+
+
+def test_x2_what_is_sought_is_no_way_around_what_is_wanted(both):
+    """The first question only says where to look: both must hold, and the enterprise's id as well."""
+    mine, theirs = both
+    own, other = question("wxm", mine.pk).wanted, question("wxm", theirs.pk).wanted
+    with tenant(mine.pk):
+        for asked in ((own, other), (other, own), (other, other), ("!'x'", other), (own, "'x'")):
+            assert hits(asked) == 0
+        assert hits((own, own)) == hits((f"'{mark(mine.pk)}':*", own)) == hits(("!'x'", "!'x'")) == 1
+        for broken in ("'", "((", ""):
+            for asked in ((broken, own), (own, broken)):
+                with pytest.raises(DatabaseError) if broken else nullcontext(), transaction.atomic():
+                    assert hits(asked) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["wangxi", "wangxiao", "wxiaoming", "wangxm", "wangw", "xiaoming", "wang xm", "xiaom华", "wangwei", "mingh"]
+)
+def test_c11_what_is_sought_loses_nobody(inside, text):
+    """Less is asked of the index than is wanted; whom it finds beyond that, the look at the row leaves out."""
+    for name in (
+        "王小明",
+        "王晓",
+        "王熙",
+        "王伟",
+        "王威",
+        "王小明华",
+        "Wang Xiaoming",
+        "Wang Weiss",
+        "小明",
+        "汪洋",
+        "王芳",
+    ):
+        factories.contact(inside, name=name)
+    asked = question(text, inside.enterprise.pk)
+    assert set(rows(IDS, asked)) == set(rows(IDS, (asked.wanted, asked.wanted))) <= set(rows(IDS, (asked.sought,) * 2))
 
 
 @pytest.mark.parametrize("setting", ["", "x", "'; SELECT 1", None])
@@ -274,7 +368,8 @@ def test_x2_the_function_is_for_the_program_alone_and_says_ids(both):
 
 def test_x2_the_most_is_the_most(people):
     asked = question("w", people.enterprise.pk)
-    assert [len(rows("SELECT contacts_found(%s::tsquery, %s)", [asked, most])) for most in (0, 1, 2, 9)] == [0, 1, 2, 3]
+    ask = "SELECT count(*) FROM contacts_found(%s::tsquery, %s::tsquery, %s)"
+    assert [rows(ask, (*asked, most))[0][0] for most in (0, 1, 2, 9)] == [0, 1, 2, 3]
 
 
 # --- How many are expected (X2) -------------------------------------------------------------------------------
@@ -287,7 +382,9 @@ def test_c11_what_surely_many_have_is_not_collected_first(inside, monkeypatch):
     for surely in (10_000, -1):
         monkeypatch.setattr(search, "SURELY", surely)
         asked = ContactFilter.from_params({"search": "w"}, inside)
-        assert len(asked.listed()) == 12 and "@@" in str(asked.listed().query)
+        with CaptureQueriesContext(connection) as asked_for:
+            assert len(listed(asked)) == 12
+        assert "@@" in asked_for[-1]["sql"]
         assert suggested(inside, "w") == [f"王{number}" for number in range(11, 3, -1)]
     # Words that must all be found are looked up, whatever is expected of them.
     assert found(inside, "王 11") == ["王11"]
@@ -297,10 +394,10 @@ def test_x2_what_is_expected_needs_a_scope_and_says_only_a_number(both):
     mine, _theirs = both
     ask = "SELECT contacts_expected(%s::tsquery)"
     with pytest.raises(DatabaseError), transaction.atomic():
-        rows(ask, [question("wxm", mine.pk)])
+        rows(ask, [question("wxm", mine.pk).wanted])
     with tenant(mine.pk):
         for text in ("wxm", "') ; DROP TABLE contacts_contact; --", "$$ x $$", "%", "{0}", "\\'"):
-            asked = question(text, mine.pk)
+            asked = question(text, mine.pk).wanted
             assert asked == "" or rows(ask, [asked])[0][0] >= 0
         for words in ("'a''b'", "'); SELECT 1 --'", "'%s'", "'x':*A"):
             assert rows(ask, [words])[0][0] >= 0

@@ -21,6 +21,7 @@ from tests import factories
 from tests.contacts.bulk import do
 from tests.contacts.entries import stale
 from tests.contacts.imports.conftest import as_csv, run_import  # noqa: F401 - a fixture
+from tests.contacts.lists import listed
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +44,7 @@ WRITERS = {
 def found(actor, text):
     asked = ContactFilter.from_params({"search": text}, actor)
     names = sorted(asked.queryset().values_list("name", flat=True))
-    assert sorted(asked.listed().values_list("name", flat=True)) == names
+    assert sorted(contact.name for contact in listed(asked)) == names
     return names
 
 
