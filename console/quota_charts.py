@@ -138,7 +138,8 @@ def _marks(found: Outlook, days: Sequence[date]) -> dict[str, Any]:
     drawn = next((day for day in days if full is not None and day >= max(full, found.today)), None)
     if full is None or drawn is None or full <= found.today:
         return {}
-    label = {"formatter": _("full on %(day)s") % {"day": full}, "position": "end"}
+    words = _("full on %(day)s") % {"day": full}
+    label = {"formatter": words, "position": "end", "color": "body-color", "textBorderWidth": 0}
     style = {"color": "red", "type": "solid", "width": 1}
     mark = {"xAxis": str(drawn), "label": label, "lineStyle": style}
     return {"markLine": {"symbol": "none", "silent": True, "data": [mark]}}
