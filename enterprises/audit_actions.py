@@ -185,6 +185,7 @@ ACTIONS: dict[str, Text] = {
     "space_message.started": _("Sending of a message to partners begun"),
     "space_message.stopped": _("Message to partners stopped"),
     "space_message.resumed": _("Sending of a message to partners resumed"),
+    "space_message.withdrawn": _("Message to partners withdrawn"),
     "workbench.issued": _("Workbench link issued"),
     "workbench.mailed": _("Workbench link mailed to the person who asked for it"),
     "workbench.revoked": _("Workbench link ended"),

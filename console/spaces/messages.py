@@ -183,6 +183,7 @@ class MessagePage(MessagesPage):
             response = self.render(context, template=f"{self.template}#funnel")
             return response if moving else stop_polling(response)
         waits = message.state in (State.DRAFT, State.SCHEDULED)
+        context["may_withdraw"] = not waits and message.withdrawn_at is None
         if waits:
             author = services.sender(self.enterprise, message)
             context |= {"preview": audiences.preview(author, message.to)}
@@ -244,6 +245,15 @@ class MessageResume(MessagesPage):
         return self.to(message)
 
 
+class MessageWithdraw(MessagesPage):
+    """Nobody finds it in the workbench any more."""
+
+    def post(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
+        message = services.withdraw(self.actor, message=self.message(pk))
+        messages.success(request, _("“%(title)s” is withdrawn.") % {"title": message.title})
+        return self.to(message)
+
+
 class MessageDelete(MessagesPage):
     """Delete a draft."""
 
@@ -281,6 +291,7 @@ urlpatterns = [
     path("space-messages/<uuid:pk>/send/", MessageSend.as_view(), name="space-message-send"),
     path("space-messages/<uuid:pk>/stop/", MessageStop.as_view(), name="space-message-stop"),
     path("space-messages/<uuid:pk>/resume/", MessageResume.as_view(), name="space-message-resume"),
+    path("space-messages/<uuid:pk>/withdraw/", MessageWithdraw.as_view(), name="space-message-withdraw"),
     path("space-messages/<uuid:pk>/delete/", MessageDelete.as_view(), name="space-message-delete"),
     path("space-messages/<uuid:pk>/export/", MessageExport.as_view(), name="space-message-export"),
     path("space-messages/<uuid:pk>/file/", MessageFile.as_view(), name="space-message-file"),

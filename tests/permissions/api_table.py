@@ -426,6 +426,7 @@ API = [
     Row("POST", "space-messages/{message}/send", "spaces.message", 202),
     Row("POST", "space-messages/{sending_message}/stop", "spaces.message"),
     Row("POST", "space-messages/{stopped_message}/resume", "spaces.message", 202),
+    Row("POST", "space-messages/{stopped_message}/withdraw", "spaces.message"),
     Row("GET", "space-messages/{message}/deliveries", "spaces.message"),
     Row("POST", "space-messages/{message}/export", "spaces.message", 202),
     Row("POST", "partner-contacts/{seat}/workbench", "spaces.share", 201),

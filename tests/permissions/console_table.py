@@ -330,6 +330,7 @@ CONSOLE = [
     Row("POST", "space-messages/{message}/send/", "spaces.message", SENT),
     Row("POST", "space-messages/{sending_message}/stop/", "spaces.message", SENT),
     Row("POST", "space-messages/{stopped_message}/resume/", "spaces.message", SENT),
+    Row("POST", "space-messages/{stopped_message}/withdraw/", "spaces.message", SENT),
     Row("POST", "space-messages/{message}/delete/", "spaces.message", SENT),
     Row("GET", "space-messages/{message}/file/", "spaces.message"),
     Row("POST", "space-messages/{message}/export/", "spaces.message", SENT),

@@ -2,8 +2,11 @@
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from common.tenancy import tenant
+from enterprises.models import AuditEntry
+from tests import factories
 from tests.upstream.conftest import make_partner, make_person, make_space
 from tests.upstream.messaging import consistent
 from tests.upstream.test_sharing import Guest
@@ -147,3 +150,36 @@ def test_u9_u6_what_was_delivered_stays_readable_when_rules_change(firm):
     message = sent(firm)
     members.create_rule(firm.admin, space=firm.brands, name="规则", members=[firm.admin.member], partners=[firm.far])
     assert Reader(firm, firm.both).read(message).status_code == 200
+
+
+def test_u9_what_is_withdrawn_is_gone_from_the_workbench_at_once_and_for_good(firm):
+    wang = make_person(firm.admin, firm.near, "小王", phone="13912345678")
+    message, kept = sent(firm, title="发错了", kind="file", file=SimpleUploadedFile("a.pdf", b"%PDF-")), sent(firm)
+    made_up = Message(title="x")
+    read = Reader(firm, firm.both)
+    firm.open.enter_context(tenant(firm.enterprise.pk))
+    unread = Reader(firm, wang)
+    assert read.read(message).status_code == 200 and unread.text.count("is-unread") == 2
+    api = factories.api_client(firm.enterprise)
+    path = f"/api/v1/space-messages/{message.pk}"
+    first = api.post(f"{path}/withdraw").json()
+    assert first["withdrawn_at"] is not None and first["state"] == "sent"
+    assert api.post(f"{path}/withdraw").json()["withdrawn_at"] == first["withdrawn_at"]
+    for reader in (read, unread):
+        answers = [reader.read(message), reader.follow(message), reader.read(made_up)]
+        assert [answer.status_code for answer in answers] == [404, 404, 404]
+        assert answers[0].content == answers[2].content and "发错了" not in reader.text
+    assert unread.text.count("is-unread") == 1 and read.read(kept).status_code == 200
+    with looking(firm):
+        assert (consistent(message).opened, message.clicked, message.delivered) == (1, 0, 4), "the numbers stay"
+        entry = AuditEntry.objects.get(action="space_message.withdrawn")
+        assert (entry.subject_id, entry.after) == (message.pk, {"delivered": 4})
+    browser = Client()
+    with looking(firm):
+        browser.force_login(firm.admin.member.user)
+    pages = f"/e/{firm.enterprise.code}/space-messages/"
+    page = browser.get(f"{pages}{message.pk}/").content.decode()
+    assert "#withdraw" not in page and "/resume/" not in page
+    assert "#withdraw" in browser.get(f"{pages}{kept.pk}/").content.decode()
+    assert browser.post(f"{pages}{kept.pk}/withdraw/").status_code == 302
+    assert read.read(kept).status_code == 404

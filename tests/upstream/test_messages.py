@@ -195,6 +195,39 @@ def test_u9_stop_and_resume_go_on_where_it_stopped(firm, monkeypatch):
     assert refused.value.code == "not_under_way"
 
 
+def test_u9_withdrawing_stops_what_is_on_its_way_and_only_what_was_sent(firm, monkeypatch):
+    monkeypatch.setattr(sending, "STEP", 1)
+    message = firm.draft()
+    later = firm.draft()
+    messages.send(firm.admin, message=later, at=clock.now() + timedelta(days=1))
+    for one in (message, later):
+        with pytest.raises(Conflict) as refused:
+            messages.withdraw(firm.admin, message=one)
+        assert refused.value.code == "not_sent"
+    firm.send(message)
+
+    class Slow:
+        name, label = "workbench", "slow"
+
+        def carry(self, sent, parcels):
+            with tenant(firm.enterprise.pk):
+                messages.withdraw(firm.admin, message=message)
+            return {}
+
+    monkeypatch.setitem(channels._channels, "workbench", Slow())
+    [run] = firm.work()
+    assert (run.state, run.result["delivered"]) == ("done", 1)
+    assert consistent(message).state == "stopped" and message.withdrawn_at is not None
+    assert sorted(MessageDelivery.objects.values_list("state", flat=True)) == ["delivered", "queued", "queued"]
+    assert not messaging.inbox(MessageDelivery.objects.get(state="delivered").person_id).exists()
+    with pytest.raises(Conflict) as refused:
+        messages.resume(firm.admin, message=message)
+    assert refused.value.code == "withdrawn"
+    stranger = factories.acting(firm.enterprise, factories.member())
+    with pytest.raises(Forbidden):
+        messages.withdraw(stranger, message=message)
+
+
 def test_u9_a_message_whose_job_failed_can_be_resumed_and_one_at_work_cannot(firm, monkeypatch):
     message = firm.draft()
     firm.send(message)

@@ -78,6 +78,9 @@ class MessageShape(serializers.Serializer):
     )
     begun_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
+    withdrawn_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since when nobody finds it in the workbench any more."
+    )
     job = serializers.UUIDField(allow_null=True, help_text="The job that sends it.")
     people = serializers.IntegerField(help_text="Who gets it, as far as they are queued.")
     delivered = serializers.IntegerField()

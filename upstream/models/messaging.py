@@ -42,6 +42,7 @@ class Message(TenantModel):
     due_at = models.DateTimeField(_("to be sent"), null=True)
     begun_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True, help_text="Since when nobody finds it in the workbench any more.")
     run_id = models.UUIDField(null=True, help_text="The job that sends it.")
     people = models.PositiveIntegerField(_("people"), default=0)
     delivered = models.PositiveIntegerField(_("delivered"), default=0)

@@ -110,9 +110,10 @@ def seats(found: Iterable[MessageDelivery]) -> None:
 
 
 def inbox(person: UUID) -> QuerySet[MessageDelivery]:
-    """What somebody has to read, newest first: what reached them as somebody they still are."""
+    """What somebody has to read, newest first: what reached them as somebody they still are, and stands."""
     mine = PartnerContact.objects.filter(person=person).values("id")
     found = MessageDelivery.objects.filter(person=person, state__in=MessageDelivery.READABLE, seat_id__in=mine)
+    found = found.filter(message__withdrawn_at=None)
     space = PartnerContact.objects.filter(pk=OuterRef("seat_id")).values("space_id")
     return found.annotate(space_id=Subquery(space)).select_related("message").order_by("-delivered_at", "-id")
 

@@ -178,7 +178,8 @@ def send(actor: Actor, *, message: Message, at: datetime | None = None) -> Messa
 
 
 def stop(actor: Actor, *, message: Message) -> Message:
-    """A scheduled message is a draft again; one on its way stops after the present batch. Who has it keeps it.
+    """A scheduled message is a draft again; one on its way stops after the present batch. Who has it keeps it, unless
+    it is withdrawn.
 
     Raises Conflict `not_under_way`.
     """
@@ -198,10 +199,13 @@ def stop(actor: Actor, *, message: Message) -> Message:
 def resume(actor: Actor, *, message: Message) -> Message:
     """Go on with those who have not got it yet, after it was stopped or its job ended half-way.
 
-    Raises Conflict `not_stopped`; `still_stopping` while the old job is in its last batch, so that no two send it.
+    Raises Conflict `not_stopped`, `withdrawn`; `still_stopping` while the old job is in its last batch, so that no two
+    send it.
     """
     actor.require("spaces.message")
     message = _locked(message)
+    if message.withdrawn_at is not None:
+        raise Conflict(_("It was withdrawn."), code="withdrawn")
     run = JobRun.objects.filter(pk=message.run_id).first() if message.run_id else None
     at_work = run is not None and run.is_open
     if message.state != State.STOPPED and (message.state != State.SENDING or at_work):
@@ -211,6 +215,24 @@ def resume(actor: Actor, *, message: Message) -> Message:
     _check_exclusions(sender(actor.enterprise, message), message)
     _start(actor, message)
     audit.record(actor, "space_message.resumed", message)
+    return message
+
+
+def withdraw(actor: Actor, *, message: Message) -> Message:
+    """It disappears from every workbench at once, and stops if it is on its way; its rows and numbers stay.
+
+    Twice changes nothing. Raises Conflict `not_sent` for what nobody can have yet.
+    """
+    actor.require("spaces.message")
+    message = _locked(message)
+    if message.state in (State.DRAFT, State.SCHEDULED):
+        raise Conflict(_("It was not sent yet."), code="not_sent")
+    if message.withdrawn_at is None:
+        message.withdrawn_at = clock.now()
+        if message.state == State.SENDING:
+            message.state, message.ended_at = State.STOPPED, message.withdrawn_at
+        message.save(update_fields=["withdrawn_at", "state", "ended_at"])
+        audit.record(actor, "space_message.withdrawn", message, after={"delivered": message.delivered})
     return message
 
 
