@@ -6,12 +6,13 @@ setting as the wall and returns ids. Who may see what is asked outside of it, as
 `contacts_expected`, tells from the statistics how many words will find.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BooleanField, Case, OuterRef, Q, QuerySet, When
+from django.db.models import BooleanField, Case, Q, QuerySet, When
 from django.db.models.expressions import RawSQL
 
 from common import paging
@@ -111,45 +112,55 @@ def suggestions(actor: Actor, text: str, *, size: int = 8) -> list[Suggestion]:
     asked = _asked(text, actor)
     if asked is None:
         return []
-    remarks = Follow.objects.filter(contact_id=OuterRef("pk")).exclude(remark="").order_by("added_at", "id")
-    seen: Any = Contact.objects.visible_to(actor).annotate(remarks=ArraySubquery(remarks.values("remark")))
+    seen = Contact.objects.visible_to(actor)
     last = seen.filter(_hit(asked, text)).select_related("owner")
     hits = _few(asked, text)
     if not hits.surely:
         dense = paging.Keyset(seen, ordering="-last_contact_at", size=size, ways=lambda page: _near(page, last))
         if rows := dense.read().rows:
-            return [_suggestion(contact, contact.remarks, text) for contact in rows]
+            return _explained(rows, text)
         hits = _few(asked, text, collect=True)
     if hits.ids is None:
-        rows = last.order_by("-last_contact_at", "-id")[:size]
-        return [_suggestion(contact, contact.remarks, text) for contact in rows]
-    text = text.strip()
+        return _explained(list(last.order_by("-last_contact_at", "-id")[:size]), text)
+    best = _best(seen.filter(_among(hits.ids)), text.strip(), size)
+    found = Contact.objects.select_related("owner").in_bulk(best)
+    return _explained([found[pk] for pk in best], text)
+
+
+def _best(contacts: QuerySet, text: str, size: int) -> list[UUID]:
+    """The ids of the contacts that `text` fits best. Two hundred are many to make objects of: these are plain rows."""
     begins = [Q(name=text) | Q(remark=text), Q(name__startswith=text) | Q(remark__startswith=text)]
     likely = Case(*(When(fits, then=step) for step, fits in enumerate(begins)), default=len(begins))
-    # Two hundred contacts are many to make objects of; eight are not.
-    pool = seen.filter(_among(hits.ids)).order_by(likely, "-last_contact_at", "-id")[:POOL]
+    pool = contacts.order_by(likely, "-last_contact_at", "-id")[:POOL]
+    rows = list(pool.values_list("pk", "name", "remark", "status"))
+    far = cache(lambda *names: distance(text, names))  # namesakes are many
+    own = {pk: far(name, remark) for pk, name, remark, _status in rows}
+    friends = _remarks([pk for pk, distant in own.items() if distant])
+    ranks = {pk: (min(own[pk], far(*friends[pk])), status != Status.ACTIVE) for pk, _name, _remark, status in rows}
+    return sorted(ranks, key=ranks.__getitem__)[:size]
 
-    @cache  # namesakes are many
-    def far(*names: str) -> int:
-        return distance(text, names)
 
-    def rank(contact: Any) -> tuple[int, bool]:
-        return far(contact.name, contact.remark, *contact.remarks), contact.status != Status.ACTIVE
+def _explained(contacts: list[Contact], text: str) -> list[Suggestion]:
+    """Each with the remark of a friend that tells why it is found, unless something of its own does."""
+    plain = {one.pk for one in contacts if distance(text, (one.name, one.remark, one.company)) <= INSIDE}
+    friends = _remarks([one.pk for one in contacts if one.pk not in plain])
+    called = {pk: next((one for one in said if distance(text, (one,)) <= INSIDE), "") for pk, said in friends.items()}
+    return [Suggestion(one, called.get(one.pk, "")) for one in contacts]
 
-    best = sorted(pool.values_list("pk", "name", "remark", "status", "remarks", named=True), key=rank)[:size]
-    contacts = Contact.objects.select_related("owner").in_bulk([one.pk for one in best])
-    return [_suggestion(contacts[one.pk], one.remarks, text) for one in best]
+
+def _remarks(contacts: list[UUID]) -> defaultdict[UUID, list[str]]:
+    """What their friends call these contacts."""
+    found: defaultdict[UUID, list[str]] = defaultdict(list)
+    if contacts:
+        said = Follow.objects.filter(contact_id__in=contacts).exclude(remark="").order_by("added_at", "id")
+        for contact, remark in said.values_list("contact_id", "remark"):
+            found[contact].append(remark)
+    return found
 
 
 def _near(page: paging.Keyset, contacts: QuerySet) -> tuple[QuerySet, QuerySet]:
     """Those among the next of the list when they are more than a page, else nobody."""
     return page.within(contacts, NEAR), contacts.none()
-
-
-def _suggestion(contact: Contact, remarks: Sequence[str], text: str) -> Suggestion:
-    if distance(text, (contact.name, contact.remark, contact.company)) <= INSIDE:
-        return Suggestion(contact, "")
-    return Suggestion(contact, next((one for one in remarks if distance(text, (one,)) <= INSIDE), ""))
 
 
 def _asked(text: str, actor: Actor) -> Question | None:
