@@ -78,9 +78,12 @@ class JoinedSpacePage(JoinedPage):
         joined = self.joined(pk)
         queries.present([joined])
         self.title = str(joined)
+        search = request.GET.get("search", "").strip()
         context = {
             "joined": joined,
-            "inside": queries.inside(joined),
+            "inside": queries.inside(joined, search),
+            "search": search,
+            "shown": queries.SHOWN,
             "may_manage": self.actor.may("spaces.manage"),
         }
         return self.render(context)

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
 from common import clock
 from common.errors import Conflict, Forbidden, Invalid
+from common.sql import execute
 from common.tenancy import tenant
 from enterprises.models import AuditEntry, Enterprise, Member
 from jobs.models import JobRun, Notification
@@ -112,6 +114,57 @@ def test_u11_u3_what_is_shared_is_what_the_partner_has_and_no_word_of_subgroups_
         shares.withdraw(sides.admin, share=shares.shared_with(sides.partner)[0])
     assert [one.title for one in sides.inside(joined).shares] == ["给空间"]
     assert not any(word in repr(found) for word in ("密组", "别的组", "对手", "13812345678"))
+
+
+def test_u11_long_lists_say_that_there_is_more_and_a_search_finds_it(sides, monkeypatch):
+    """Names of every kind; `%` and `_` are letters; a share that the list does not show is opened all the same."""
+    for title in ("Price 100%", "价目表", "price_list"):
+        sides.share(title=title, space=sides.space)
+    joined = sides.connect()
+    browser, api = Client(), factories.api_client(sides.down)
+    with tenant(sides.down.pk):
+        browser.force_login(sides.boss.member.user)
+    path = f"joined-spaces/{joined.pk}"
+
+    def page(search=""):
+        return browser.get(f"/e/{sides.down.code}/{path}/", {"search": search} if search else {}).content.decode()
+
+    form = 'role="search"><input class="form-control"'
+    assert form not in page() and api.get(f"/api/v1/{path}").json()["more"] == []
+    monkeypatch.setattr(queries, "SHOWN", 2)
+    found = sides.inside(joined)
+    assert ([one.title for one in found.shares], found.cut) == (["price_list", "价目表"], ("shares",))
+    assert form in page() and "Price 100%" not in page()
+    with tenant(sides.down.pk):
+        for search, titles in (
+            ("PRICE", ["price_list", "Price 100%"]), ("0%", ["Price 100%"]), ("_", ["price_list"]),
+            ("价目", ["价目表"]), ("' OR true --", []), ("x\0", []),
+        ):  # fmt: skip
+            found = queries.inside(joined, search)
+            assert ([one.title for one in found.shares], found.cut) == (titles, ())
+        [hidden] = queries.inside(joined, "100%").shares
+        assert queries.shared_item(joined, hidden.id) == hidden
+    assert "Price 100%" in page("100%") and "王小明" not in page("100%") and "王小明" in page("小明")
+    answer = api.get(f"/api/v1/{path}", {"search": "小明"}).json()
+    assert ([one["name"] for one in answer["own_people"]], answer["shares"]) == (["王小明"], [])
+    assert api.get(f"/api/v1/{path}").json()["more"] == ["shares"]
+    assert api.get(f"/api/v1/{path}", {"page": "2"}).status_code == 400
+
+
+def test_u11_every_list_inside_ends_at_200_and_says_so(sides):
+    with tenant(sides.up.pk):
+        execute(
+            """
+            INSERT INTO upstream_share (id, enterprise_id, space_id, kind, title, note, url, file, file_name, size,
+                                        created_at)
+            SELECT uuid7(), %(enterprise)s, %(space)s, 'link', 'n' || number, '', 'https://example.com', '', '', 0,
+                   now()
+            FROM generate_series(1, 201) AS number
+            """,
+            {"enterprise": sides.up.pk, "space": sides.space.pk},
+        )
+    found = sides.inside(sides.connect())
+    assert (len(found.shares), found.cut) == (200, ("shares",))
 
 
 def test_u11_u8_a_share_with_the_series_is_seen_as_well(sides):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -84,6 +84,9 @@ class JoinedDetailShape(JoinedShape):
     partners = serializers.ListField(
         child=serializers.CharField(), help_text="Other partners; only when the space is open."
     )
+    more = serializers.ListField(
+        child=serializers.CharField(), help_text="Names of the lists that have more than 200; `search` finds the rest."
+    )
 
 
 JoinedPage = shapes.page_of(JoinedShape)
@@ -114,7 +117,11 @@ def represent_inside(found: queries.Inside | None) -> dict[str, Any]:
         "contacts": [{"name": name, "department": department} for name, department in found.contacts],
         "shares": [{name: value for name, value in vars(one).items() if name != "file"} for one in found.shares],
         "partners": found.partners,
+        "more": [_LISTS.get(name, name) for name in found.cut],
     }
+
+
+_LISTS = {"people": "own_people"}
 
 
 class JoinedView(UpstreamView):
@@ -123,9 +130,9 @@ class JoinedView(UpstreamView):
     def joined(self, pk: Any) -> JoinedSpace:
         return get_or_404(queries.joined(self.actor), pk)
 
-    def detail(self, one: JoinedSpace, status: int = 200) -> Response:
+    def detail(self, one: JoinedSpace, status: int = 200, search: str = "") -> Response:
         queries.present([one])
-        return Response({**represent(one), **represent_inside(queries.inside(one))}, status=status)
+        return Response({**represent(one), **represent_inside(queries.inside(one, search))}, status=status)
 
 
 class JoinedSpacesView(JoinedView):
@@ -152,9 +159,13 @@ class OneJoinedSpaceView(JoinedView):
 
     permissions = {"GET": "spaces.view", "DELETE": "spaces.manage"}
 
-    @extend_schema(responses=JoinedDetailShape)
+    @extend_schema(
+        parameters=[OpenApiParameter("search", str, description="Only what has this in its name.")],
+        responses=JoinedDetailShape,
+    )
     def get(self, request: Request, pk: str) -> Response:
-        return self.detail(self.joined(pk))
+        self.check_query(("search",))
+        return self.detail(self.joined(pk), search=request.query_params.get("search", ""))
 
     @extend_schema(request=None, responses={200: JoinedDetailShape})
     def delete(self, request: Request, pk: str) -> Response:

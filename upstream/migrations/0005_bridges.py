@@ -65,9 +65,11 @@ REVOKE ALL ON FUNCTION joined_spaces() FROM PUBLIC;
 
 # What a partner may see of one of them, and no more: its own people, whom it may write to (upstream.rules.visibility),
 # what is shared with it (upstream.services.shares), the names of other partners where the space is open. Of subgroups
-# it learns nothing (U3); they only decide.
+# it learns nothing (U3); they only decide. Each list is those whose name has the `words`, 200 and one that says that
+# there are more; `only_share` leaves one share.
 SPACE = """
-CREATE FUNCTION joined_space(wanted uuid) RETURNS TABLE (people jsonb, contacts jsonb, shares jsonb, partners jsonb)
+CREATE FUNCTION joined_space(wanted uuid, words text DEFAULT '', only_share uuid DEFAULT NULL)
+RETURNS TABLE (people jsonb, contacts jsonb, shares jsonb, partners jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH RECURSIVE me AS (
         SELECT b.enterprise_id AS host, p.id AS partner, s.id AS space, s.series_id AS series, s.partners_open AS open
@@ -127,26 +129,30 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
             FROM public.upstream_partnercontact c
             JOIN public.upstream_person r ON r.enterprise_id = me.host AND r.id = c.person_id
             WHERE c.enterprise_id = me.host AND c.partner_id = me.partner
-            ORDER BY c.joined_at, c.id LIMIT 200) AS found),
+              AND position(lower(words) IN lower(r.name)) > 0
+            ORDER BY c.joined_at, c.id LIMIT 201) AS found),
         (SELECT coalesce(jsonb_agg(to_jsonb(found)), '[]') FROM (
             SELECT v.name, coalesce(d.name, '') AS department
             FROM visible v
             LEFT JOIN public.enterprises_department d ON d.enterprise_id = me.host AND d.id = v.department
-            ORDER BY v.name, v.member LIMIT 200) AS found),
+            WHERE position(lower(words) IN lower(v.name)) > 0
+            ORDER BY v.name, v.member LIMIT 201) AS found),
         (SELECT coalesce(jsonb_agg(to_jsonb(found)), '[]') FROM (
             SELECT s.id, s.kind, s.title, s.note, s.url, s.starts_at, s.created_at, s.file_name, s.size, s.file
             FROM public.upstream_share s
             WHERE s.enterprise_id = me.host AND s.withdrawn_at IS NULL
               AND ((s.space_id = me.space AND (s.subgroup_id IS NULL OR s.subgroup_id IN (SELECT id FROM above)))
                    OR s.series_id = me.series)
-            ORDER BY s.created_at DESC, s.id DESC LIMIT 200) AS found),
+              AND position(lower(words) IN lower(s.title)) > 0 AND (only_share IS NULL OR s.id = only_share)
+            ORDER BY s.created_at DESC, s.id DESC LIMIT 201) AS found),
         (SELECT coalesce(jsonb_agg(found.name), '[]') FROM (
             SELECT p.name FROM public.upstream_partner p
             WHERE me.open AND p.enterprise_id = me.host AND p.space_id = me.space AND p.id <> me.partner
-            ORDER BY p.name, p.id LIMIT 200) AS found)
+              AND position(lower(words) IN lower(p.name)) > 0
+            ORDER BY p.name, p.id LIMIT 201) AS found)
     FROM me
 $$;
-REVOKE ALL ON FUNCTION joined_space(uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION joined_space(uuid, text, uuid) FROM PUBLIC;
 """
 
 
@@ -309,5 +315,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL(JOIN, "DROP FUNCTION bridge_join(uuid, text, timestamptz)"),
         migrations.RunSQL(LEAVE, "DROP FUNCTION bridge_leave(uuid, uuid, timestamptz)"),
         migrations.RunSQL(SPACES, "DROP FUNCTION joined_spaces()"),
-        migrations.RunSQL(SPACE, "DROP FUNCTION joined_space(uuid)"),
+        migrations.RunSQL(SPACE, "DROP FUNCTION joined_space(uuid, text, uuid)"),
     ]

@@ -19,6 +19,8 @@ from common.sql import dicts
 from enterprises.actors import Actor
 from upstream.models import Bridge, JoinedSpace, Partner, Share
 
+SHOWN = 200  # rows of each list inside a joined space
+
 
 @dataclass(frozen=True)
 class Present:
@@ -62,12 +64,16 @@ class SharedItem:
 
 @dataclass(frozen=True)
 class Inside:
-    """What we see of a joined space: our people, whom they may write to, what is shared; the others, if it is open."""
+    """What we see of a joined space: our people, whom they may write to, what is shared; the others, if it is open.
+
+    `cut`: the lists that have more than they show; a search finds the rest.
+    """
 
     people: list[OwnPerson]
     contacts: list[tuple[str, str]]
     shares: list[SharedItem]
     partners: list[str]
+    cut: tuple[str, ...] = ()
 
 
 def joined(actor: Actor) -> QuerySet[JoinedSpace]:
@@ -84,13 +90,19 @@ def present(joined: list[Any]) -> None:
         one.present = now.get(one.pk) if one.ended_at is None else None
 
 
-def inside(joined: JoinedSpace) -> Inside | None:
-    """What we see of it, or None when it ended or the other enterprise is suspended."""
-    found = dicts("SELECT * FROM joined_space(%(wanted)s)", {"wanted": joined.pk})
+def inside(joined: JoinedSpace, search: str = "", *, share: UUID | None = None) -> Inside | None:
+    """What we see of it, or None when it ended or the other enterprise is suspended.
+
+    `search`: only what has this in its name; `share`: of what is shared only this.
+    """
+    asked = {"wanted": joined.pk, "words": search.strip().replace("\0", ""), "share": share}
+    found = dicts("SELECT * FROM joined_space(%(wanted)s, %(words)s, %(share)s)", asked)
     if not found:
         return None
-    parts = {name: json.loads(value) for name, value in found[0].items()}
+    every = {name: json.loads(value) for name, value in found[0].items()}
+    parts = {name: rows[:SHOWN] for name, rows in every.items()}
     return Inside(
+        cut=tuple(name for name, rows in every.items() if len(rows) > SHOWN),
         people=[OwnPerson(**_moments(row)) for row in parts["people"]],
         contacts=[(row["name"], row["department"]) for row in parts["contacts"]],
         shares=[SharedItem(**{**_moments(row), "id": UUID(row["id"])}) for row in parts["shares"]],
@@ -100,8 +112,8 @@ def inside(joined: JoinedSpace) -> Inside | None:
 
 def shared_item(joined: JoinedSpace, pk: UUID) -> SharedItem | None:
     """One thing that is shared with us."""
-    found = inside(joined)
-    return next((one for one in found.shares if one.id == pk), None) if found else None
+    found = inside(joined, share=pk)
+    return next(iter(found.shares), None) if found else None
 
 
 class State(Choice):
