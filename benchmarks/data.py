@@ -81,9 +81,9 @@ def load(enterprise: Enterprise, kind: str, path: Path, on_full: str = "refuse")
     return done(enterprise.pk, run.pk)
 
 
-def done(enterprise_id: UUID, run_id: UUID) -> dict[str, Any]:
-    """Do a queued job here and return its result."""
+def done(enterprise_id: UUID, run_id: UUID, partly: bool = False) -> dict[str, Any]:
+    """Do a queued job here and return its result; `partly`: it may refuse some."""
     ended = execute_run(enterprise_id, run_id)
-    if ended is None or ended.state != "done" or (ended.result or {}).get("refused"):
+    if ended is None or ended.state != "done" or ((ended.result or {}).get("refused") and not partly):
         raise RuntimeError(f"The job did not go well: {ended and (ended.state, ended.result, ended.error)}")
     return ended.result or {}

@@ -67,7 +67,11 @@ def adder(enterprise_id: UUID) -> Callable[[str], None]:
 
 
 class Copies:
-    """Empty tables like those that an import fills, and their rows as COPY reads them: what an import cannot beat."""
+    """Empty tables like those that an import fills, and their rows as COPY reads them: what an import cannot beat.
+
+    The rows are finished: nothing is parsed, looked up, made searchable or compared with what is there, and nobody's
+    contact is brought up to date by a purchase.
+    """
 
     TABLES = (
         "contacts_contact",
@@ -81,8 +85,9 @@ class Copies:
     def __init__(self, enterprise_id: UUID) -> None:
         self.connection = psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True)
         self.rows: dict[str, tuple[str, bytes]] = {}
+        self.keyed = False
         for table in self.TABLES:
-            self.connection.execute(f"DROP TABLE IF EXISTS bench_{table}")
+            self.connection.execute(f"DROP TABLE IF EXISTS bench_{table} CASCADE")
             self.connection.execute(f"CREATE TABLE bench_{table} (LIKE {table} INCLUDING ALL)")
             columns = ", ".join(
                 name
@@ -99,9 +104,22 @@ class Copies:
                     text.write(block)
             self.rows[table] = columns, text.getvalue()
 
-    def empty(self) -> None:
+    def empty(self, *, keys: bool) -> None:
+        """Ready to be filled, with the foreign keys or without."""
+        self.connection.execute("TRUNCATE " + ", ".join(f"bench_{table}" for table in self.TABLES))
+        if keys == self.keyed:
+            return
+        self.keyed = keys
         for table in self.TABLES:
-            self.connection.execute(f"TRUNCATE bench_{table}")
+            for name, key in self.connection.execute(
+                "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass"
+                " AND contype = 'f'",
+                (table,),
+            ).fetchall():
+                for other in self.TABLES:
+                    key = key.replace(f"REFERENCES {other}(", f"REFERENCES bench_{other}(")
+                change = f'ADD CONSTRAINT "{name}" {key}' if keys else f'DROP CONSTRAINT "{name}"'
+                self.connection.execute(f"ALTER TABLE bench_{table} {change}")  # type: ignore[arg-type]
 
     def fill(self) -> None:
         """COPY everything in, in one transaction; indexes are there already, as they are for an import."""
@@ -111,8 +129,7 @@ class Copies:
                     copy.write(text)
 
     def drop(self) -> None:
-        for table in self.TABLES:
-            self.connection.execute(f"DROP TABLE bench_{table}")
+        self.connection.execute("DROP TABLE " + ", ".join(f"bench_{table}" for table in self.TABLES))
         self.connection.close()
 
 
