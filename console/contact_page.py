@@ -135,7 +135,8 @@ class ContactPage(OneContact):
         }
 
     def _follow_ups(self, contact: Contact) -> dict[str, Any]:
-        rows = [shown_follow_up(row, self.actor) for row in agenda.of(contact)[: FOLLOW_UPS + 1]]
+        may_write = Right.FOLLOW_UP in self.rights
+        rows = [shown_follow_up(row, self.actor, may_write=may_write) for row in agenda.of(contact)[: FOLLOW_UPS + 1]]
         return {"follow_ups": rows[:FOLLOW_UPS], "more": len(rows) > FOLLOW_UPS}
 
     def _purchases(self, contact: Contact) -> dict[str, Any]:

@@ -56,14 +56,14 @@ class WriteForm(FollowUpForm):
         return data
 
 
-def shown(follow_up: FollowUp, actor: Actor) -> dict[str, Any]:
-    """A follow-up as templates show it."""
+def shown(follow_up: FollowUp, actor: Actor, *, may_write: bool) -> dict[str, Any]:
+    """A follow-up as templates show it; `may_write`: to those of this contact (`Right.FOLLOW_UP`)."""
     planned = follow_up.next_at is not None and follow_up.done_at is None
     return {
         "row": follow_up,
         "files": list(follow_up.files.all()),
         "planned": planned,
         "state": plan(follow_up.next_at, clock.now(), zone(actor.enterprise)).value if planned else "",
-        "may_write": actor.may("contacts.edit"),
-        "may_change": agenda.may_change(actor, follow_up),
+        "may_write": may_write,
+        "may_change": may_write and agenda.may_change(actor, follow_up),
     }

@@ -41,9 +41,10 @@ class FollowUps(Page):
             **{name: self.request.GET[name] for name in agenda.FILTERS if name in self.request.GET},
         }
         listing = Listing(self.request, agenda.full(agenda.planned(self.actor, asked)), ordering="next_at")
+        writable = access.permitted(self.actor, Right.FOLLOW_UP, {row.contact_id for row in listing.rows})
         context = {
             "listing": listing,
-            "rows": [shown(row, self.actor) for row in listing.rows],
+            "rows": [shown(row, self.actor, may_write=row.contact_id in writable) for row in listing.rows],
             "figures": agenda.figures(self.actor, asked),
             "states": Plan,
             "asked": asked,
@@ -160,11 +161,12 @@ class OneFollowUp(Page):
         return reverse("contact-tab", kwargs=kwargs)
 
     def _show(self, row: FollowUp, form: forms.BaseForm, status: int = 200) -> HttpResponseBase:
+        may_write = bool(access.permitted(self.actor, Right.FOLLOW_UP, [row.contact_id]))
         context = {
             "form": form,
-            "follow_up": shown(row, self.actor),
+            "follow_up": shown(row, self.actor, may_write=may_write),
             "back": self.back(row),
-            "may_change": agenda.may_change(self.actor, row),
+            "may_change": may_write and agenda.may_change(self.actor, row),
         }
         return self.render(context, status=status)
 

@@ -76,6 +76,7 @@ class Scale(Page):
             "form": form,
             "may_buy": self.actor.may("quota.buy"),
             "sees_all": ledger.sees_all(self.actor),
+            "sees_ledger": ledger.sees_all(self.actor) and self.actor.may("quota.ledger"),
             "seats": _seats(seats.kept()) if ledger.sees_all(self.actor) else None,
         }
         return self.render(context, status=status)

@@ -122,6 +122,7 @@ def test_o2_the_sql_of_a_right_says_what_the_table_says(enterprise, team, everyt
         {**access.asking(actor), "id": contact.pk},
     )
     assert held == (level in right.levels,)
+    assert access.permitted(actor, right, [contact.pk]) == ({contact.pk} if level in right.levels else set())
 
 
 def test_o2_a_denied_field_refuses_the_whole_edit_and_is_named(enterprise, team, everything, contact):
@@ -138,6 +139,7 @@ def test_o2_role_and_level_are_both_needed(enterprise, team, contact):
     bare = Role.objects.create(name="bare", scope=Role.Scope.RELATED, permissions=["contacts.view"])
     owner = related(enterprise, team, bare, contact, Level.OWNER)
     assert access.rights(owner, contact) == {Right.SEE}
+    assert access.permitted(owner, Right.FOLLOW_UP, [contact.pk]) == set()
     for act in ACTS.values():
         with pytest.raises(Forbidden), transaction.atomic():
             act(owner, contact, team)

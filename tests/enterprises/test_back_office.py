@@ -57,6 +57,15 @@ def act(client: Client, model: str, action: str, *objects) -> None:
 # --- Who gets in --------------------------------------------------------------------------------------------
 
 
+def test_operators_are_shown_the_way_and_members_are_not(client, enterprise):
+    with tenant(enterprise.pk):
+        boss = factories.super_admin(enterprise).member.user
+    client.force_login(boss)
+    assert b"/platform/" not in client.get("/enterprises/").content
+    client.force_login(factories.user(is_staff=True))
+    assert client.get("/enterprises/").content.count(b'href="/platform/"') >= 1
+
+
 def test_strangers_log_in_and_members_find_nothing(client, enterprise):
     for path in ("/platform/", "/platform/enterprises/enterprise/", "/platform/login/"):
         answer = client.get(path, follow=True)
