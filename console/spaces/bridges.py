@@ -118,7 +118,7 @@ class JoinedShare(JoinedPage):
     permission = "spaces.view"
 
     def get(self, request: HttpRequest, pk: UUID, share: UUID) -> HttpResponseBase:
-        found = queries.shared_item(self.joined(pk), share)
+        found = services.open_share(self.actor, joined=self.joined(pk), share=share)
         if found is None:
             raise NotFound()
         return opened(found.kind, url=found.url, file=found.file, file_name=found.file_name)

@@ -297,11 +297,12 @@ def test_x2_definer_functions_are_few_and_pinned():
 # something to send. Ids only.
 # contacts_found: ids of contacts of the enterprise in scope; contacts_expected: how many the planner expects, a number;
 # both attacked in tests/contacts/test_search.py.
-# bridge_join, bridge_leave, joined_spaces, joined_space: a space that the enterprise in scope joined elsewhere, by a
-# connection of both sides; attacked in tests/upstream/test_bridge_attacks.py.
+# bridge_join, bridge_leave, joined_spaces, joined_space, joined_share_opened: a space that the enterprise in scope
+# joined elsewhere, by a connection of both sides; attacked in tests/upstream/test_bridge_attacks.py.
 ALLOWED_DEFINERS = {
     "bridge_join",
     "bridge_leave",
+    "joined_share_opened",
     "joined_space",
     "joined_spaces",
     "contacts_expected",

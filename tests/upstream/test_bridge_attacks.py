@@ -22,11 +22,11 @@ from tests.permissions.world import rolled_back
 from tests.upstream import test_visibility_rules as small
 from tests.upstream.conftest import make_partner, make_person, make_space
 from tests.upstream.test_bridges import Sides
-from upstream.models import Bridge, EndedBy, JoinedSpace
+from upstream.models import Bridge, EndedBy, JoinedSpace, ShareOpen
 from upstream.queries import bridges as queries
-from upstream.services import bridges
+from upstream.services import bridges, shares, subgroups
 
-FUNCTIONS = ("bridge_join", "bridge_leave", "joined_space", "joined_spaces")
+FUNCTIONS = ("bridge_join", "bridge_leave", "joined_share_opened", "joined_space", "joined_spaces")
 
 
 @pytest.fixture
@@ -62,6 +62,7 @@ def test_x2_the_functions_return_these_columns_and_no_others():
     assert [(name, result, definer) for name, result, definer, _acl in found] == [
         ("bridge_join", "TABLE(bridge uuid, space_name text, partner_name text)", True),
         ("bridge_leave", "SETOF uuid", True),
+        ("joined_share_opened", "boolean", True),
         ("joined_space", "TABLE(people jsonb, contacts jsonb, shares jsonb, partners jsonb)", True),
         ("joined_spaces", "TABLE(joined uuid, space_name text, purpose text, partner_name text, people integer)", True),
     ]
@@ -95,11 +96,12 @@ def test_x2_without_a_scope_nothing_is_answered(sides):
         ("SELECT * FROM joined_space(%s)", joined.pk),
         ("SELECT * FROM bridge_join(%s, %s, now())", sides.up.pk, waiting.digest),
         ("SELECT * FROM bridge_leave(%s, %s, now())", sides.up.pk, joined.bridge),
+        ("SELECT joined_share_opened(%s, %s, now())", joined.pk, uuid7()),
     )
     for setting in ("", "nonsense"):
         with transaction.atomic():
             execute(f"SET LOCAL app.enterprise_id = '{setting}'")
-            assert [refused(*question) for question in asked] == [True] * 4
+            assert [refused(*question) for question in asked] == [True] * 5
     assert sides.inside(joined) is not None, "and nothing was ended"
     with tenant(sides.up.pk):
         assert Bridge.objects.get(pk=waiting.pk).peer_id is None
@@ -160,6 +162,42 @@ def test_x2_whichever_side_ended_it_both_show_nothing(sides, by):
     with tenant(sides.down.pk):
         JoinedSpace.objects.update(ended_at=None, ended_by="")  # even when one's own row says otherwise
         assert rows("SELECT * FROM joined_spaces()") == rows("SELECT * FROM joined_space(%s)", [joined.pk]) == []
+
+
+@pytest.mark.django_db
+def test_x2_only_what_is_shared_with_a_joined_enterprise_is_counted_as_opened_by_it(sides, third):
+    with tenant(sides.up.pk):
+        secret = subgroups.create_subgroup(sides.admin, space=sides.space, name="别组")
+        given = {"kind": "link", "url": "https://example.com/a", "space": sides.space}
+        ours, theirs, gone = (
+            shares.create_share(sides.admin, title="x", **given, subgroup=group) for group in (None, secret, None)
+        )
+        shares.withdraw(sides.admin, share=gone)
+    joined = sides.connect()
+
+    def opened(firm, wanted, share) -> bool:
+        with tenant(firm.pk):
+            [(counted,)] = rows("SELECT joined_share_opened(%s, %s, now())", [wanted, share])
+        return counted
+
+    with tenant(third.pk):
+        forged = JoinedSpace.objects.create(host=sides.up, bridge=joined.bridge, space_name="x", partner_name="x")
+    for firm, wanted, share in (
+        (sides.down, joined.pk, theirs.pk),
+        (sides.down, joined.pk, gone.pk),
+        (sides.down, joined.pk, uuid7()),
+        (sides.down, uuid7(), ours.pk),
+        (third, joined.pk, ours.pk),
+        (third, forged.pk, ours.pk),
+        (sides.up, joined.pk, ours.pk),
+    ):
+        assert not opened(firm, wanted, share)
+    assert opened(sides.down, joined.pk, ours.pk)
+    with tenant(sides.up.pk):
+        [one] = ShareOpen.objects.all()
+        assert (one.share_id, one.person_id, one.bridge_id, one.times) == (ours.pk, None, joined.bridge, 1)
+        bridges.end(sides.admin, partner=sides.partner)
+    assert not opened(sides.down, joined.pk, ours.pk)
 
 
 @pytest.mark.django_db

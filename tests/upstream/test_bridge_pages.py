@@ -9,7 +9,8 @@ from django.test import Client
 from common.tenancy import tenant
 from tests import factories
 from tests.upstream.test_bridges import Sides
-from upstream.models import Bridge, JoinedSpace
+from upstream.models import Bridge, JoinedSpace, PartnerContact, ShareOpen
+from upstream.services import bridges, shares, spaces
 
 pytestmark = pytest.mark.django_db
 
@@ -56,11 +57,29 @@ def test_u11_from_the_code_on_the_partner_s_page_to_what_is_shared_and_the_end(s
     assert "This connection is ended" in ended and "价目表" not in ended
 
 
+def test_u11_a_joined_enterprise_that_opens_something_is_counted_as_one_with_how_often(sides):
+    sides.share(title="价目表", space=sides.space)
+    joined = sides.connect()
+    with tenant(sides.up.pk):
+        [share] = shares.shared_with(sides.partner)
+        person = PartnerContact.objects.get(partner=sides.partner).person
+        shares.count_open(share, person)
+    client = console(sides.boss)
+    inside = f"/e/{sides.down.code}/joined-spaces/{joined.pk}/"
+    client.get(inside)  # to see it is not to open it
+    for _time in range(2):
+        assert client.get(f"{inside}shares/{share.pk}/").status_code == 302
+    [listed] = factories.api_client(sides.up).get("/api/v1/shares").json()["results"]
+    assert (listed["people"], listed["opens"]) == (2, 3)
+    with tenant(sides.up.pk):
+        assert ShareOpen.objects.get(person=None).last_at > ShareOpen.objects.get(person=None).first_at
+        bridges.forget(sides.admin, partner=sides.partner)
+        assert list(ShareOpen.objects.values_list("person", flat=True)) == [person.pk]
+
+
 def test_u11_a_share_of_another_space_is_not_opened_by_its_id(sides):
     joined = sides.connect()
     with tenant(sides.up.pk):
-        from upstream.services import shares, spaces
-
         elsewhere = spaces.create_space(sides.admin, name="另一空间")
         foreign = shares.create_share(sides.admin, kind="link", title="x", url="https://example.com/", space=elsewhere)
     client = console(sides.boss)

@@ -366,7 +366,9 @@ class SharedItemShape(serializers.Serializer):
     space = NamedShape(allow_null=True)
     series = NamedShape(allow_null=True)
     subgroup = NamedShape(allow_null=True)
-    people = serializers.IntegerField(help_text="Who opened it.")
+    people = serializers.IntegerField(
+        help_text="How many people opened it; a partner's enterprise that is connected counts as one."
+    )
     opens = serializers.IntegerField(help_text="How often, all together.")
     created_at = serializers.DateTimeField()
     withdrawn_at = serializers.DateTimeField(allow_null=True)

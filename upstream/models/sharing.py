@@ -61,16 +61,25 @@ class Share(TenantModel):
 
 
 class ShareOpen(TenantModel):
-    """A person opened a share, so many times."""
+    """A person opened a share, so many times; or a partner's enterprise did, by its connection (`bridge`): who of it
+    is none of ours to know."""
 
     share = TenantForeignKey(Share, related_name="opens")
-    person = TenantForeignKey(Person, related_name="+")
+    person = TenantForeignKey(Person, null=True, related_name="+")
+    bridge = TenantForeignKey("upstream.Bridge", null=True, related_name="+")
     times = models.PositiveIntegerField(default=1)
     first_at = models.DateTimeField(default=clock.now)
     last_at = models.DateTimeField(default=clock.now)
 
     class Meta(TenantModel.Meta):
-        constraints = (models.UniqueConstraint(fields=("enterprise_id", "share", "person"), name="share_open_once"),)
+        constraints = (
+            models.UniqueConstraint(fields=("enterprise_id", "share", "person"), name="share_open_once"),
+            models.UniqueConstraint(fields=("enterprise_id", "share", "bridge"), name="share_open_by_bridge"),
+            models.CheckConstraint(
+                condition=models.Q(person=None, bridge__isnull=False) | models.Q(person__isnull=False, bridge=None),
+                name="share_open_of_one",
+            ),
+        )
         indexes = (models.Index(fields=("enterprise_id", "person"), name="share_open_person"),)
 
 

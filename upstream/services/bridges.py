@@ -24,7 +24,8 @@ from enterprises.actors import Actor
 from enterprises.models import Enterprise, Member
 from enterprises.services import policy
 from jobs.notifications import declare, notify, super_admins
-from upstream.models import Bridge, EndedBy, JoinedSpace, Partner
+from upstream.models import Bridge, EndedBy, JoinedSpace, Partner, ShareOpen
+from upstream.queries import bridges as queries
 
 SECRET = 24  # characters of 28: nobody guesses it
 _TRIES, _HOUR = 20, 3600
@@ -103,6 +104,7 @@ def forget(actor: Actor, *, partner: Partner) -> None:
     if end_of is not None:
         _end(end_of)
         audit.record(actor, "bridge.ended", end_of, before={"enterprise": _name(end_of)})
+    ShareOpen.objects.filter(bridge__partner=partner).delete()
     Bridge.objects.filter(partner=partner).delete()
 
 
@@ -175,6 +177,17 @@ def leave(actor: Actor, *, joined: JoinedSpace) -> JoinedSpace:
 
 def _close(joined: JoinedSpace, by: EndedBy) -> int:
     return JoinedSpace.objects.filter(pk=joined.pk, ended_at=None).update(ended_at=clock.now(), ended_by=by)
+
+
+def open_share(actor: Actor, *, joined: JoinedSpace, share: UUID) -> queries.SharedItem | None:
+    """Something that is shared with us; the other enterprise counts that ours opened it. None when there is no such
+    thing, any more."""
+    actor.require("spaces.view")
+    found = queries.shared_item(joined, share)
+    if found is not None:
+        asked = {"wanted": joined.pk, "share": share, "now": clock.now()}
+        rows("SELECT joined_share_opened(%(wanted)s, %(share)s, %(now)s)", asked)
+    return found
 
 
 # --- What the other side did ------------------------------------------------------------------------------
