@@ -74,7 +74,7 @@ def test_c11_the_search_box_says_by_which_remark_of_a_friend_one_is_found(admin,
     with tenant(enterprise.pk):
         add_follow(factories.super_admin(enterprise), contact=contact, remark="老李 & 家")
     rows = text(admin.get(at("contacts/search/?search=laoli"), headers={"HX-Request": "true"}))
-    assert "小王 · a friend calls them 老李 &amp; 家" in rows
+    assert "a friend calls them 老李 &amp; 家 · 小王" in rows
     assert "calls them" not in text(admin.get(at("contacts/search/?search=xw"), headers={"HX-Request": "true"}))
 
 
