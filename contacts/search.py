@@ -44,6 +44,9 @@ _CARRIES = """COALESCE((SELECT entry.terms @@ %s::tsquery FROM contacts_searchen
     WHERE entry.enterprise_id = contacts_contact.enterprise_id AND entry.contact_id = contacts_contact.id), false)"""
 
 
+Remarks = defaultdict[UUID, list[str]]
+
+
 class Hits(NamedTuple):
     """What a question finds. `ids`: all of them, when they were few. Else they are many, `surely` or as expected."""
 
@@ -118,17 +121,21 @@ def suggestions(actor: Actor, text: str, *, size: int = 8) -> list[Suggestion]:
     if not hits.surely:
         dense = paging.Keyset(seen, ordering="-last_contact_at", size=size, ways=lambda page: _near(page, last))
         if rows := dense.read().rows:
-            return _explained(rows, text)
+            return _explained(rows, _remarks([one.pk for one in rows]), text)
         hits = _few(asked, text, collect=True)
     if hits.ids is None:
-        return _explained(list(last.order_by("-last_contact_at", "-id")[:size]), text)
-    best = _best(seen.filter(_among(hits.ids)), text.strip(), size)
+        rows = list(last.order_by("-last_contact_at", "-id")[:size])
+        return _explained(rows, _remarks([one.pk for one in rows]), text)
+    best, friends = _best(seen.filter(_among(hits.ids)), text.strip(), size)
     found = Contact.objects.select_related("owner").in_bulk(best)
-    return _explained([found[pk] for pk in best], text)
+    return _explained([found[pk] for pk in best], friends, text)
 
 
-def _best(contacts: QuerySet, text: str, size: int) -> list[UUID]:
-    """The ids of the contacts that `text` fits best. Two hundred are many to make objects of: these are plain rows."""
+def _best(contacts: QuerySet, text: str, size: int) -> tuple[list[UUID], Remarks]:
+    """The ids of those whom `text` fits best, and what friends call those whose own names it is not.
+
+    Two hundred are many to make objects of: these are plain rows.
+    """
     begins = [Q(name=text) | Q(remark=text), Q(name__startswith=text) | Q(remark__startswith=text)]
     likely = Case(*(When(fits, then=step) for step, fits in enumerate(begins)), default=len(begins))
     pool = contacts.order_by(likely, "-last_contact_at", "-id")[:POOL]
@@ -137,20 +144,23 @@ def _best(contacts: QuerySet, text: str, size: int) -> list[UUID]:
     own = {pk: far(name, remark) for pk, name, remark, _status in rows}
     friends = _remarks([pk for pk, distant in own.items() if distant])
     ranks = {pk: (min(own[pk], far(*friends[pk])), status != Status.ACTIVE) for pk, _name, _remark, status in rows}
-    return sorted(ranks, key=ranks.__getitem__)[:size]
+    return sorted(ranks, key=ranks.__getitem__)[:size], friends
 
 
-def _explained(contacts: list[Contact], text: str) -> list[Suggestion]:
+def _explained(contacts: list[Contact], friends: Remarks, text: str) -> list[Suggestion]:
     """Each with the remark of a friend that tells why it is found, unless something of its own does."""
-    plain = {one.pk for one in contacts if distance(text, (one.name, one.remark, one.company)) <= INSIDE}
-    friends = _remarks([one.pk for one in contacts if one.pk not in plain])
-    called = {pk: next((one for one in said if distance(text, (one,)) <= INSIDE), "") for pk, said in friends.items()}
-    return [Suggestion(one, called.get(one.pk, "")) for one in contacts]
+
+    def called(contact: Contact) -> str:
+        if distance(text, (contact.name, contact.remark, contact.company)) <= INSIDE:
+            return ""
+        return next((one for one in friends[contact.pk] if distance(text, (one,)) <= INSIDE), "")
+
+    return [Suggestion(contact, called(contact)) for contact in contacts]
 
 
-def _remarks(contacts: list[UUID]) -> defaultdict[UUID, list[str]]:
+def _remarks(contacts: list[UUID]) -> Remarks:
     """What their friends call these contacts."""
-    found: defaultdict[UUID, list[str]] = defaultdict(list)
+    found: Remarks = defaultdict(list)
     if contacts:
         said = Follow.objects.filter(contact_id__in=contacts).exclude(remark="").order_by("added_at", "id")
         for contact, remark in said.values_list("contact_id", "remark"):
