@@ -163,7 +163,10 @@ class _Asked:
     phones: bool
     whole: bool
 
-    def words(self, words: Iterable[Sequence[Unit]]) -> str:
+    def words(self, words: Sequence[Sequence[Unit]]) -> str:
+        if not self.whole:
+            # Very many have a word that begins so, few of them the longer ones as well.
+            words = [word for word in words if len(word) > 1] or words
         return " & ".join(dict.fromkeys(filter(None, map(self.word, words))))
 
     def word(self, pieces: Sequence[Unit]) -> str:

@@ -26,19 +26,23 @@ from enterprises.actors import Actor
 # So many hits are looked up by their ids. With more, a page is full sooner by walking down the list, looking at each.
 FEW = 2_000
 SURELY = 5 * FEW  # with so many expected none are collected first
+LOOKED_AT = 8_000  # when so many are expected of what is sought, `contacts_found` need not try: it looks at no more
 NEAR = 4_000  # of several words it is not known, but expected: the list is walked down so far, then they are collected
 SAMPLE = 2_000
 POOL = 200  # so many of them are ranked
 
-_HITS = """SELECT id FROM contacts_found(%s::tsquery, %s::tsquery, {most}) AS hit (id)
+_HITS = """SELECT id FROM contacts_found({sought}, %s::tsquery, {most}) AS hit (id)
     UNION ALL SELECT id FROM contacts_contact WHERE enterprise_id = %s AND external_userid = %s"""
-_FOUND = _HITS.format(most="NULL")
+_FOUND = _HITS.format(sought="%s::tsquery", most="NULL")
 # The ids come, and go back, as one text. The first column says that many are expected; then none are collected.
 _FEW = f"""SELECT expected.many, found.number, found.ids::text
-    FROM (SELECT %s AND contacts_expected(%s::tsquery) > %s OFFSET 0) AS expected (many)
+    FROM (SELECT %s AND contacts_expected(%s::tsquery) > %s,
+                 CASE WHEN contacts_expected(%s::tsquery) <= {LOOKED_AT} THEN %s::tsquery END OFFSET 0
+    ) AS expected (many, sought)
     CROSS JOIN LATERAL (
-        SELECT count(*), coalesce(array_agg(id), '{{}}')
-        FROM ({_HITS.format(most="CASE WHEN expected.many THEN 0 ELSE %s END")}) AS each
+        SELECT count(*), coalesce(array_agg(id), '{{}}') FROM ({
+    _HITS.format(sought="expected.sought", most="CASE WHEN expected.many THEN 0 ELSE %s END")
+}) AS each
     ) AS found (number, ids)"""  # noqa: S608 - a text of ours
 _CARRIES = """COALESCE((SELECT entry.terms @@ %s::tsquery FROM contacts_searchentry AS entry
     WHERE entry.enterprise_id = contacts_contact.enterprise_id AND entry.contact_id = contacts_contact.id), false)"""
@@ -187,7 +191,8 @@ def _few(asked: Question, text: str, *, collect: bool = False) -> Hits:
     """
     several = "&" in asked.wanted
     guess = not (several and collect)
-    answer = row(_FEW, (guess, asked.wanted, SURELY, *asked, FEW + 1, *_person(text)))
+    sought, wanted = asked
+    answer = row(_FEW, (guess, wanted, SURELY, sought, sought, wanted, FEW + 1, *_person(text)))
     assert answer is not None
     expected, number, ids = answer
     return Hits(None if expected or number > FEW else ids, surely=not (expected and several))

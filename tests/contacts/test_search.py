@@ -20,7 +20,7 @@ from contacts.models import Contact, SearchEntry
 from contacts.services import groups
 from contacts.services.contacts import edit_contact
 from contacts.services.search_entries import fingerprint, index
-from tests import factories
+from tests import crowd, factories
 from tests.contacts.conftest import grant
 from tests.contacts.lists import listed, page_of
 
@@ -313,6 +313,27 @@ def test_c11_what_is_sought_loses_nobody(inside, text):
         factories.contact(inside, name=name)
     asked = question(text, inside.enterprise.pk)
     assert set(rows(IDS, asked)) == set(rows(IDS, (asked.wanted, asked.wanted))) <= set(rows(IDS, (asked.sought,) * 2))
+
+
+def test_c11_too_many_to_look_at_are_left_to_the_index(inside):
+    """8 000 hits of what is sought are looked at; of more the index is asked all that is wanted: the same are found."""
+    ids = crowd.contacts(inside, search.LOOKED_AT + 1, status="archived")
+    execute(
+        """
+        INSERT INTO contacts_searchentry (id, enterprise_id, contact_id, terms, fingerprint)
+        SELECT uuid7(), %(e)s, id,
+               array_to_tsvector(ARRAY['a'] || CASE WHEN n %% 4000 = 1 THEN ARRAY['b'] ELSE '{}' END), uuid7()
+        FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS given (id, n)
+        """,
+        {"e": inside.enterprise.pk, "ids": ids},
+    )
+    asked = "'a'", "'a' & 'b'"
+    expected = {ids[0], ids[4000], ids[8000]}
+    assert {pk for (pk,) in rows(IDS, asked)} == expected and hits(asked) == 3
+    SearchEntry.objects.filter(contact_id=ids[8000]).delete()
+    assert {pk for (pk,) in rows(IDS, asked)} == expected - {ids[8000]}
+    plan = "\n".join(line for (line,) in rows("EXPLAIN (ANALYZE, VERBOSE) " + ALL, asked))
+    assert "Function Scan on public.contacts_found" in plan, "asked once, and not while planning"
 
 
 @pytest.mark.parametrize("setting", ["", "x", "'; SELECT 1", None])

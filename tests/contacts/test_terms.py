@@ -99,6 +99,9 @@ def test_c11_the_index_is_not_asked_what_a_look_at_the_row_answers():
     asked = question("wangxiao", ENTERPRISE)
     own = mark(ENTERPRISE)
     assert f"'{own}xiao':*" in asked.wanted and f"'{own}xiao':*" not in asked.sought
+    beside = question("王 小明 wang", ENTERPRISE)
+    assert beside.sought == f"'{own}小明'" and f"'{own}王':* & " in beside.wanted and f"'{own}wang':*" in beside.wanted
+    assert question("王 12", ENTERPRISE).sought == question("王 12", ENTERPRISE).wanted, "nothing would be left"
     assert f"'{own}-wx'" in asked.sought and question("王小", ENTERPRISE).sought == question("王小", ENTERPRISE).wanted
 
 
