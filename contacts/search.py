@@ -113,8 +113,9 @@ class Suggestion(NamedTuple):
 def suggestions(actor: Actor, text: str, *, size: int = 8) -> list[Suggestion]:
     """The contacts that somebody who has typed so much most likely means, with their owners: the best first.
 
-    Names and remarks before other hits, whole ones before parts, those in service before others, and of equals those
-    one was in contact with last. When there are very many, it is the last ones in contact.
+    Names and remarks before other hits, whole ones before parts, its own before those of friends, those in service
+    before others, and of equals those one was in contact with last. When there are very many, it is the last ones in
+    contact.
     """
     asked = _asked(text, actor)
     if asked is None:
@@ -136,7 +137,7 @@ def suggestions(actor: Actor, text: str, *, size: int = 8) -> list[Suggestion]:
 
 
 def _best(contacts: QuerySet, text: str, size: int) -> tuple[list[UUID], Remarks]:
-    """The ids of those whom `text` fits best, and what friends call those whose own names it is not.
+    """The ids of those whom `text` fits best, and what friends call those whose own names it is not, if that matters.
 
     Two hundred are many to make objects of: these are plain rows.
     """
@@ -145,9 +146,13 @@ def _best(contacts: QuerySet, text: str, size: int) -> tuple[list[UUID], Remarks
     pool = contacts.order_by(likely, "-last_contact_at", "-id")[:POOL]
     rows = list(pool.values_list("pk", "name", "remark", "status"))
     far = cache(lambda *names: distance(text, names))  # namesakes are many
-    own = {pk: far(name, remark) for pk, name, remark, _status in rows}
-    friends = _remarks([pk for pk, distant in own.items() if distant])
-    ranks = {pk: (min(own[pk], far(*friends[pk])), status != Status.ACTIVE) for pk, _name, _remark, status in rows}
+    ranks = {pk: (far(name, remark), False, status != Status.ACTIVE) for pk, name, remark, status in rows}
+    best = sorted(ranks, key=ranks.__getitem__)[:size]
+    if len(best) == size and ranks[best[-1]][0] == 0:
+        return best, _remarks([])  # what friends say comes behind
+    friends = _remarks([pk for pk, (distant, *_rest) in ranks.items() if distant])
+    for pk, said in friends.items():
+        ranks[pk] = min(ranks[pk], (far(*said), True, ranks[pk][2]))
     return sorted(ranks, key=ranks.__getitem__)[:size], friends
 
 

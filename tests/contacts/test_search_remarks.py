@@ -107,6 +107,22 @@ def test_c11_names_and_remarks_of_friends_rank_before_companies(inside, team):
     assert suggested(inside, "老李") == [("钱", ""), ("孙", "老李明"), ("赵", "")]
 
 
+def test_c11_its_own_names_come_before_those_of_friends_and_those_before_parts(inside, team, django_assert_num_queries):
+    add(inside, "", key="wmB", name="老李")
+    add(inside, "老李", key="wmC", name="钱")
+    for member, remark in ((team.actors.anna, "孙"), (team.actors.carl, "老李")):
+        add(member, remark, key="wmD", name="孙")
+    add(inside, "", key="wmE", name="老李明")
+    assert suggested(inside, "老李") == suggested(inside, "laoli") == [
+        ("钱", ""), ("老李", ""), ("孙", "老李"), ("老李明", ""),
+    ]  # fmt: skip
+    # Friends are not asked where they could not change who is shown.
+    with django_assert_num_queries(3):
+        assert [one.contact.name for one in search.suggestions(inside, "老李", size=2)] == ["钱", "老李"]
+    with django_assert_num_queries(4):
+        assert [one.contact.name for one in search.suggestions(inside, "老李", size=3)] == ["钱", "老李", "孙"]
+
+
 def test_c11_a_remark_that_is_renewed_replaces_the_old_one(team, shared):
     relations.end_follow(team.actors.carl, contact=shared, member=team.carl, by="contact")
     assert relations.add_follow(team.actors.carl, contact=shared, remark="赵工")
