@@ -34,6 +34,8 @@ declare(
     "contacts.clean_up",
     _("%(count)s of your silent contacts will be archived on %(day)s. Keep those that you need."),
     lambda data: f"inactive/rounds/{data['id']}/",
+    label=_("Silent contacts of mine will be archived"),
+    mail=True,
 )
 
 

@@ -31,6 +31,7 @@ declare(
     _("Follow-up with %(contact)s is due: %(text)s"),
     lambda data: f"contacts/{data['id']}/follow-ups/",
     label=_("A follow-up is due"),
+    mail=True,
 )
 
 

@@ -21,7 +21,7 @@ from contacts.services.history import record_interaction
 from enterprises.models import AuditEntry, Member
 from enterprises.services import update_policy
 from jobs import schedule
-from jobs.models import JobRun, Notification
+from jobs.models import Delivery, JobRun, Notification
 from jobs.runner import execute_run
 from quota.models import Account, LedgerEntry
 from quota.services import refresh_account, verify_counts
@@ -55,6 +55,8 @@ def test_c8_a_round_holds_the_silent_ones_and_tells_their_owners(team):
     assert others[0].pk in set(made.items.values_list("contact", flat=True))
     told = dict(Notification.objects.values_list("member__name", "data__count"))
     assert told == {"Anna": 3, "Bob": 1}
+    mails = Delivery.objects.filter(channel="mail").values_list("notification__member__name", flat=True)
+    assert set(mails) == {"Anna", "Bob"}, "there is a time to object, so it must reach them"
 
 
 def test_c8_nobody_silent_nothing_announced(inside):
@@ -189,7 +191,7 @@ def test_c8_announcing_and_keeping_take_a_constant_number_of_queries(number, ins
     with CaptureQueriesContext(connection) as queries:
         announced = cleanups.announce(inside)
         cleanups.keep(inside, clean_up=announced, ids=[one.pk for one in made])
-    assert len(queries) == 12
+    assert len(queries) == 13
 
 
 # --- Deleting for good ----------------------------------------------------------------------------------------

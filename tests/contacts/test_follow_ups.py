@@ -26,7 +26,7 @@ from contacts.services import attachments, calendars, follow_ups
 from contacts.services.relations import change_owner
 from enterprises.models import AuditEntry, Member
 from jobs import schedule
-from jobs.models import JobRun, Notification
+from jobs.models import Delivery, JobRun, Notification
 from jobs.runner import execute_run
 from tests import factories
 from tests.contacts.bulk import do
@@ -225,6 +225,7 @@ def test_c14_members_are_reminded_when_it_is_due_once(team):
     told = Notification.objects.get()
     assert (told.member, told.kind) == (team.anna, "contacts.follow_up")
     assert told.data == {"contact": "王小明", "text": "报价", "id": str(contact.pk)}
+    assert told.bell and Delivery.objects.get(channel="mail").notification_id == told.pk, "and by mail, unless chosen"
     follow_ups.edit(team.actors.anna, follow_up=made, next_at=NOON + 3 * HOUR)
     assert follow_ups.remind(team.admin, now=NOON + 3 * HOUR) == 1
     assert Notification.objects.count() == 2

@@ -1,4 +1,4 @@
-"""Connections with enterprises of this installation, and the four functions that see over the wall for them (U11).
+"""Connections with enterprises of this installation, and the functions that see over the wall for them (U11).
 
 Each takes the caller from the wall's own setting, and touches only what a connection opens that the upstream offered,
 the caller redeemed, and neither ended. Attacked in tests/upstream/test_bridge_attacks.py.
