@@ -36,8 +36,10 @@ _HITS = """SELECT id FROM contacts_found({sought}, %s::tsquery, {most}) AS hit (
 _FOUND = _HITS.format(sought="%s::tsquery", most="NULL")
 # The ids come, and go back, as one text. The first column says that many are expected; then none are collected.
 _FEW = f"""SELECT expected.many, found.number, found.ids::text
-    FROM (SELECT %s AND contacts_expected(%s::tsquery) > %s,
-                 CASE WHEN contacts_expected(%s::tsquery) <= {LOOKED_AT} THEN %s::tsquery END OFFSET 0
+    FROM (SELECT contacts_expected(%s::tsquery) OFFSET 0) AS looks (number)
+    CROSS JOIN LATERAL (
+        SELECT %s AND looks.number > %s AND contacts_expected(%s::tsquery) > %s,
+               CASE WHEN looks.number <= {LOOKED_AT} THEN %s::tsquery END OFFSET 0
     ) AS expected (many, sought)
     CROSS JOIN LATERAL (
         SELECT count(*), coalesce(array_agg(id), '{{}}') FROM ({
@@ -197,7 +199,7 @@ def _few(asked: Question, text: str, *, collect: bool = False) -> Hits:
     several = "&" in asked.wanted
     guess = not (several and collect)
     sought, wanted = asked
-    answer = row(_FEW, (guess, wanted, SURELY, sought, sought, wanted, FEW + 1, *_person(text)))
+    answer = row(_FEW, (sought, guess, SURELY, wanted, SURELY, sought, wanted, FEW + 1, *_person(text)))
     assert answer is not None
     expected, number, ids = answer
     return Hits(None if expected or number > FEW else ids, surely=not (expected and several))
