@@ -8,10 +8,21 @@ from django.utils.translation import gettext as _
 
 from collaboration.queries.board import FIELDS, Board
 from contacts.files.writers import open_writer
+from enterprises import audit
+from enterprises.actors import Actor
 
 
-def as_csv(found: Board) -> HttpResponse:
-    """The members' figures, a row each, in the language of the moment."""
+def as_csv(actor: Actor, found: Board) -> HttpResponse:
+    """The members' figures, a row each, in the language of the moment. Who takes them along is written down."""
+    if actor.looking is None:
+        members = sum(len(team.members) for team in found.teams)
+        audit.record(
+            actor,
+            "team_board.exported",
+            subject_type="team_board",
+            subject_label=f"{found.first} – {found.last}",
+            after={"members": members},
+        )
     titles = {
         "high": _("High value"),
         "middle": _("Middle value"),

@@ -42,7 +42,7 @@ class TeamBoard(Page):
         department, member = request.GET.get("department", ""), request.GET.get("member", "")
         found = board(self.actor, first, last, department=department, member=member)
         if request.GET.get("format") == "csv":
-            return as_csv(found)
+            return as_csv(self.actor, found)
         managed = managed_departments(self.actor)
         departments = Department.objects.order_by("name", "id")
         if managed is not None:

@@ -186,6 +186,8 @@ ACTIONS: dict[str, Text] = {
     "space_message.stopped": _("Message to partners stopped"),
     "space_message.resumed": _("Sending of a message to partners resumed"),
     "space_message.withdrawn": _("Message to partners withdrawn"),
+    "space_message.exported": _("Who got a message to partners exported"),
+    "team_board.exported": _("Team board exported"),
     "workbench.issued": _("Workbench link issued"),
     "workbench.mailed": _("Workbench link mailed to the person who asked for it"),
     "workbench.revoked": _("Workbench link ended"),

@@ -125,7 +125,7 @@ class TeamBoardExportView(BoardView):
         responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.BINARY)},
     )
     def get(self, request: Request) -> HttpResponse:
-        return as_csv(self.board())
+        return as_csv(self.actor, self.board())
 
 
 class BoardRowShape(serializers.Serializer):

@@ -21,10 +21,12 @@ from collaboration.queries.board_rows import Asked, Figure, rows
 from collaboration.services.board import count_days
 from common import clock
 from common.errors import Invalid
+from common.formulas import looks_like_formula, restore
 from contacts.models import Contact, Interaction
 from contacts.services.contacts import archive_contact
 from contacts.services.history import record_interaction
 from contacts.services.relations import end_follow
+from enterprises.models import AuditEntry, Department, Member
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -210,13 +212,31 @@ def test_o10_api_file_and_bad_questions(firm, scene):
     assert (ann["added"], ann["low"], ann["rate"]) == (1, 1, None)
     answer = api.get("/api/v1/team-board/export", query)
     rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
-    assert len(rows) == 1 + sum(len(team["members"]) for team in found["teams"])
+    members = sum(len(team["members"]) for team in found["teams"])
+    assert len(rows) == 1 + members
+    with scene():
+        entry = AuditEntry.objects.get(action="team_board.exported")
+        assert (entry.subject_label, entry.after) == ("2026-06-10 – 2026-06-15", {"members": members})
     for bad in ({"from": "x"}, {"from": "2026-06-16", "to": "2026-06-15"}, {"from": "2020-01-01"}, {"department": "x"}):
         assert api.get("/api/v1/team-board", bad).status_code == 400
     with scene() as admin:
         assert period(admin, None, None) == (TODAY - 29 * DAY, TODAY)
         with pytest.raises(Invalid):
             period(admin, "2026-06-16", None)
+
+
+def test_o10_the_file_runs_nothing_in_a_spreadsheet(firm, scene):
+    names = ["=1+1", "+8613800138000", "-2", "@SUM(1)", "=cmd|' /C calc'!A0", "王🎉<b>"]
+    with scene():
+        for name in names:
+            member = factories.member(name, department=Department.objects.create(name=f"={name}"))
+            assert Member.objects.get(pk=member.pk).name == name
+    answer = factories.api_client(firm.enterprise).get("/api/v1/team-board/export")
+    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert not any(looks_like_formula(cell) for row in rows for cell in row if not cell.startswith("'"))
+    assert set(names) <= {restore(row[1]) for row in rows} and {f"={name}" for name in names} <= {
+        restore(row[0]) for row in rows
+    }
 
 
 def test_o10_the_page_reads_daily_rows_only(firm, scene):

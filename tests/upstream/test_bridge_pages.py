@@ -71,7 +71,12 @@ def test_u11_a_joined_enterprise_that_opens_something_is_counted_as_one_with_how
         assert client.get(f"{inside}shares/{share.pk}/").status_code == 302
     [listed] = factories.api_client(sides.up).get("/api/v1/shares").json()["results"]
     assert (listed["people"], listed["opens"]) == (2, 3)
+    with tenant(sides.down.pk):
+        clerk = factories.member(role=factories.role("spaces.view"))
+    assert client.post(f"/e/{sides.down.code}/members/{clerk.pk}/view-as/").status_code == 302
+    assert client.get(f"{inside}shares/{share.pk}/").status_code == 302  # looks through another's eyes: not counted
     with tenant(sides.up.pk):
+        assert sum(ShareOpen.objects.values_list("times", flat=True)) == 3
         assert ShareOpen.objects.get(person=None).last_at > ShareOpen.objects.get(person=None).first_at
         bridges.forget(sides.admin, partner=sides.partner)
         assert list(ShareOpen.objects.values_list("person", flat=True)) == [person.pk]

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from common import clock
 from common.tenancy import tenant
+from enterprises.models import AuditEntry
 from tests import factories
 from tests.upstream.conftest import make_partner, make_person
 from upstream.models import Message, MessageDelivery
@@ -180,6 +181,8 @@ def test_u9_the_rows_are_a_file_in_steps_and_only_of_whom_the_asker_sees(firm, b
     assert (run.state, run.result) == ("done", {"rows": 3})
     with default_storage.open(run.report) as file:
         lines = file.read().decode("utf-8-sig").splitlines()
+    entry = AuditEntry.objects.get(action="space_message.exported")
+    assert (entry.subject_id, entry.subject_label, entry.after) == (message.pk, message.title, {"rows": 3})
     assert len(lines) == 4 and sorted(line.split(",")[0] for line in lines[1:]) == ["两处", "老板", "远人"]
     Message.objects.filter(pk=message.pk).update(space_ids=[firm.media.pk])  # now it is none of the clerk's
     message_export.start_export(clerk, message=message)

@@ -181,10 +181,10 @@ def _close(joined: JoinedSpace, by: EndedBy) -> int:
 
 def open_share(actor: Actor, *, joined: JoinedSpace, share: UUID) -> queries.SharedItem | None:
     """Something that is shared with us; the other enterprise counts that ours opened it. None when there is no such
-    thing, any more."""
+    thing, any more. Who looks through somebody's eyes is not counted."""
     actor.require("spaces.view")
     found = queries.shared_item(joined, share)
-    if found is not None:
+    if found is not None and actor.looking is None:
         asked = {"wanted": joined.pk, "share": share, "now": clock.now()}
         rows("SELECT joined_share_opened(%(wanted)s, %(share)s, %(now)s)", asked)
     return found

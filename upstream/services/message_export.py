@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from common.errors import NotFound
 from contacts.files.writers import open_writer
+from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.services import zone
 from jobs import services as jobs
@@ -48,6 +49,15 @@ def run(context: JobContext) -> dict[str, Any]:
                 rows, after = _page(context, after)
                 context.done += len(rows)
             writer.write_rows(rows)
+    with context.step():
+        audit.record(
+            context.actor,
+            "space_message.exported",
+            subject_type="message",
+            subject_id=UUID(context.params["message"]),
+            subject_label=context.params["title"],
+            after={"rows": context.done},
+        )
     return {"rows": context.done}
 
 
