@@ -69,7 +69,7 @@ def rows(actor: Actor, member: Member, asked: Asked) -> TenantQuerySet:
     end = datetime.combine(asked.last + timedelta(days=1), time(), local)
     found = (
         Interaction.objects.filter(contact__in=_contacts(actor, member, start))
-        .filter(kind__in=_KINDS[asked.figure], at__gte=start, at__lt=min(end, clock.now()))
+        .filter(kind__in=_KINDS[asked.figure], at__gte=start, at__lt=end, at__lte=clock.now())
         .alias(whose=Coalesce("member_id", "contact__owner_id"))
         .filter(whose=member.pk)
         .select_related("contact", "contact__owner")
