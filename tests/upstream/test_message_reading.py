@@ -57,6 +57,15 @@ def test_u9_the_newest_is_first_and_marked_until_it_is_read(firm):
         assert (consistent(second).opened, consistent(first).opened) == (1, 0)
 
 
+def test_u11_the_workbench_says_where_it_does_not_show_everything(firm, monkeypatch):
+    sent(firm, title="早的消息"), sent(firm, title="晚的消息")
+    reader = Reader(firm, firm.both)
+    assert "只显示" not in reader.text
+    monkeypatch.setattr(workbench, "SHOWN", 1)
+    assert "晚的消息" in reader.text and "早的消息" not in reader.text
+    assert reader.text.count("只显示最新的。") == 1
+
+
 def test_u9_opening_and_following_count_once_for_a_person(firm):
     message = sent(firm, kind="link", url="https://example.com/a")
     reader = Reader(firm, firm.both)

@@ -62,9 +62,15 @@ def _end_links(seat: PartnerContact) -> int:
     return WorkbenchLink.objects.filter(person=seat.person_id, revoked_at=None).update(revoked_at=clock.now())
 
 
+SHOWN = 200  # rows of each list
+
+
 @dataclass(frozen=True)
 class Bench:
-    """What the page shows: one of the spaces that the person is in, and nothing of any other partner."""
+    """What the page shows: one of the spaces that the person is in, and nothing of any other partner.
+
+    `cut`: the lists that have more than they show.
+    """
 
     enterprise: Enterprise
     seat: PartnerContact
@@ -75,6 +81,7 @@ class Bench:
     others: list[str]
     chats: list[str]
     inbox: list[MessageDelivery]
+    cut: list[str]
 
 
 def unlock(firm: str, code: str, *, digits: str) -> str:
@@ -115,18 +122,23 @@ def bench(firm: str, code: str, *, proof: str, space: UUID | None = None) -> Ben
         for one in seats:
             one.unread = unread.get(one.space_id, 0)  # type: ignore[attr-defined]
         others = seat.space.partners.filter(pk__in=open_to).order_by("name", "id").values_list("name", flat=True)
+        long: dict[str, Any] = {
+            "shares": shares.shared_with(seat.partner),
+            "colleagues": colleagues.order_by("joined_at", "id"),
+            "others": others,
+            "inbox": messaging.inbox(link.person_id).filter(seat_id=seat.pk),
+        }
+        lists = {name: list(found[: SHOWN + 1]) for name, found in long.items()}
         return Bench(
             enterprise=enterprise,
             seat=seat,
             seats=seats,
-            shares=list(shares.shared_with(seat.partner)[:200]),
             ours=ours,
-            colleagues=list(colleagues.order_by("joined_at", "id")[:200]),
-            others=list(others[:200]),
             chats=list(
                 SpaceChat.objects.filter(seats__person=seat).order_by("name", "id").values_list("name", flat=True)
             ),
-            inbox=list(messaging.inbox(link.person_id).filter(seat_id=seat.pk)[:200]),
+            **{name: found[:SHOWN] for name, found in lists.items()},
+            cut=[name for name, found in lists.items() if len(found) > SHOWN],
         )
 
 
