@@ -166,7 +166,6 @@ class OneFollowUp(Page):
             "form": form,
             "follow_up": shown(row, self.actor, may_write=may_write),
             "back": self.back(row),
-            "may_change": may_write and agenda.may_change(self.actor, row),
         }
         return self.render(context, status=status)
 

@@ -141,11 +141,11 @@ class _Reader:
 
     def _code(self, key: str, value: str) -> Text:
         """The words of a code; of what is none, itself."""
+        if key in ("events", "event"):
+            return notifications.label(value)
         field = self._field(key)
         choices = dict(field.flatchoices) if field else {}
         known: dict[str, Text] = {**VALUES.get(key, {}), **choices}
-        if key in ("events", "event"):
-            known |= notifications.events()
         return known.get(value) or _CODES.get(value, value)
 
     def _field(self, key: str) -> Field | None:

@@ -312,17 +312,15 @@ def _report(context: JobContext, stream: IO[bytes], sheet: Sheet, refused: list[
 def _kinds() -> dict[str, str]:
     """What a kind may be called: its value, or its label in any language of the product."""
     found: dict[str, str] = {value: value for value in Partner.Kind.values}
-    for language, _label in settings.LANGUAGES:
-        with translation.override(language):
-            found |= {str(label).casefold(): value for value, label in Partner.Kind.choices}
+    for value, label in Partner.Kind.choices:
+        found |= {spoken.casefold(): value for spoken in _in_every_language(label)}
     return found
 
 
-def _labels(label: Text) -> Iterator[str]:
-    """In every language of the product."""
+def _in_every_language(text: Text) -> Iterator[str]:
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
-            yield _plain(str(label))
+            yield str(text)
 
 
 def _plain(header: str) -> str:
@@ -333,7 +331,7 @@ def _columns(header: list[str]) -> dict[str, int]:
     plain = [_plain(text) for text in header]
     found: dict[str, int] = {}
     for name, synonyms in COLUMNS.items():
-        for synonym in (*synonyms, *_labels(HEADERS[name])):
+        for synonym in (*synonyms, *map(_plain, _in_every_language(HEADERS[name]))):
             if synonym in plain and plain.index(synonym) not in found.values():
                 found[name] = plain.index(synonym)
                 break
