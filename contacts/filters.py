@@ -175,9 +175,11 @@ class ContactFilterSet(django_filters.FilterSet):
     space = _ask(ListField, "by_space", _("Ids of spaces in which the contact is a person of a partner."))
     group = _ask(ListField, "by_group", _("Ids of group chats the contact is in."))
 
-    def __init__(self, data: Any, actor: Actor, queryset: QuerySet | None = None) -> None:
+    def __init__(self, data: Any, actor: Actor) -> None:
         self.actor = actor
-        super().__init__(data, queryset=Contact.objects.none() if queryset is None else queryset)
+        # Questions are copied before they are asked: thirty of them cost a request two milliseconds.
+        self.base_filters = {name: asked for name, asked in self.base_filters.items() if name in data}
+        super().__init__(data, queryset=Contact.objects.none())
 
     def by_search(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         return search.found(queryset, value, self.actor)

@@ -12,16 +12,18 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import BooleanField, Case, Q, QuerySet, When
 from django.db.models.expressions import RawSQL
 
 from common import paging
-from common.sql import row
+from common.sql import row, rows
 from common.tenancy import current_enterprise_id
 from common.terms import INSIDE, Question, distance, question
-from contacts.models import Contact, Follow
+from contacts.models import Contact
 from contacts.rules import Status
 from enterprises.actors import Actor
+from enterprises.models import Member
 
 # So many hits are looked up by their ids. With more, a page is full sooner by walking down the list, looking at each.
 FEW = 2_000
@@ -30,6 +32,7 @@ LOOKED_AT = 8_000  # when so many are expected of what is sought, `contacts_foun
 NEAR = 4_000  # of several words it is not known, but expected: the list is walked down so far, then they are collected
 SAMPLE = 2_000
 POOL = 200  # so many of them are ranked
+_SHOWN = ("id", "external_userid", "name", "remark", "kind", "company", "status", "owner_id")  # as the model has them
 
 _HITS = """SELECT id FROM contacts_found({sought}, %s::tsquery, {most}) AS hit (id)
     UNION ALL SELECT id FROM contacts_contact WHERE enterprise_id = %s AND external_userid = %s"""
@@ -48,7 +51,8 @@ _FEW = f"""SELECT expected.many, found.number, found.ids::text
     ) AS found (number, ids)"""  # noqa: S608 - a text of ours
 _CARRIES = """COALESCE((SELECT entry.terms @@ %s::tsquery FROM contacts_searchentry AS entry
     WHERE entry.enterprise_id = contacts_contact.enterprise_id AND entry.contact_id = contacts_contact.id), false)"""
-
+_REMARKS = """SELECT contact_id, remark FROM contacts_follow
+    WHERE enterprise_id = %s AND contact_id = ANY (%s) AND remark <> '' ORDER BY added_at, id"""
 
 Remarks = defaultdict[UUID, list[str]]
 
@@ -134,28 +138,35 @@ def suggestions(actor: Actor, text: str, *, size: int = 8) -> list[Suggestion]:
         rows = list(last.order_by("-last_contact_at", "-id")[:size])
         return _explained(rows, _remarks([one.pk for one in rows]), text)
     best, friends = _best(seen.filter(_among(hits.ids)), text.strip(), size)
-    found = Contact.objects.select_related("owner").in_bulk(best)
-    return _explained([found[pk] for pk in best], friends, text)
+    return _explained(best, friends, text)
 
 
-def _best(contacts: QuerySet, text: str, size: int) -> tuple[list[UUID], Remarks]:
-    """The ids of those whom `text` fits best, and what friends call those whose own names it is not, if that matters.
+def _best(contacts: QuerySet, text: str, size: int) -> tuple[list[Contact], Remarks]:
+    """Those whom `text` fits best, and what friends call those whose own names it is not, if that matters.
 
-    Two hundred are many to make objects of: these are plain rows.
+    Two hundred are many to make objects of: they are plain rows until it is known who is shown.
     """
     begins = [Q(name=text) | Q(remark=text), Q(name__startswith=text) | Q(remark__startswith=text)]
     likely = Case(*(When(fits, then=step) for step, fits in enumerate(begins)), default=len(begins))
-    pool = contacts.order_by(likely, "-last_contact_at", "-id")[:POOL]
-    rows = list(pool.values_list("pk", "name", "remark", "status"))
+    pool = contacts.order_by(likely, "-last_contact_at", "-id").values(*_SHOWN, "owner__id", "owner__name")[:POOL]
+    known = {one["id"]: one for one in pool}
     far = cache(lambda *names: distance(text, names))  # namesakes are many
-    ranks = {pk: (far(name, remark), False, status != Status.ACTIVE) for pk, name, remark, status in rows}
+    ranks = {pk: (far(one["name"], one["remark"]), False, one["status"] != Status.ACTIVE) for pk, one in known.items()}
     best = sorted(ranks, key=ranks.__getitem__)[:size]
     if len(best) == size and ranks[best[-1]][0] == 0:
-        return best, _remarks([])  # what friends say comes behind
-    friends = _remarks([pk for pk, (distant, *_rest) in ranks.items() if distant])
-    for pk, said in friends.items():
-        ranks[pk] = min(ranks[pk], (far(*said), True, ranks[pk][2]))
-    return sorted(ranks, key=ranks.__getitem__)[:size], friends
+        friends = _remarks([])  # what friends say comes behind
+    else:
+        friends = _remarks([pk for pk, (distant, *_rest) in ranks.items() if distant])
+        for pk, said in friends.items():
+            ranks[pk] = min(ranks[pk], (far(*said), True, ranks[pk][2]))
+        best = sorted(ranks, key=ranks.__getitem__)[:size]
+    return [_contact(**known[pk]) for pk in best], friends
+
+
+def _contact(owner__id: UUID | None, owner__name: str | None, **shown: Any) -> Contact:
+    contact = Contact.from_db(DEFAULT_DB_ALIAS, shown.keys(), shown.values())
+    contact.owner = owner__id and Member.from_db(DEFAULT_DB_ALIAS, ("id", "name"), (owner__id, owner__name))
+    return contact
 
 
 def _explained(contacts: list[Contact], friends: Remarks, text: str) -> list[Suggestion]:
@@ -173,8 +184,7 @@ def _remarks(contacts: list[UUID]) -> Remarks:
     """What their friends call these contacts."""
     found: Remarks = defaultdict(list)
     if contacts:
-        said = Follow.objects.filter(contact_id__in=contacts).exclude(remark="").order_by("added_at", "id")
-        for contact, remark in said.values_list("contact_id", "remark"):
+        for contact, remark in rows(_REMARKS, (current_enterprise_id(), contacts)):
             found[contact].append(remark)
     return found
 

@@ -58,7 +58,7 @@ class ContactsView(ContactView):
         params = {name: query.getlist(name) if len(query.getlist(name)) > 1 else query[name] for name in query}
         asked = {name: value for name, value in params.items() if name not in LIST_PARAMETERS}
         wanted = ContactFilter.from_params(asked, self.actor)
-        asked_page = self.keyset(wanted.queryset(), ways=wanted.ways, orderings=ORDERINGS, default="-added_at")
+        asked_page = self.keyset(Contact.objects.all(), ways=wanted.ways, orderings=ORDERINGS, default="-added_at")
         page, documents = queries.documents(self.actor, asked_page)
         return self.cursor_list(page, documents, wanted.count)
 

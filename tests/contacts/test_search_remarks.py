@@ -117,9 +117,9 @@ def test_c11_its_own_names_come_before_those_of_friends_and_those_before_parts(i
         ("钱", ""), ("老李", ""), ("孙", "老李"), ("老李明", ""),
     ]  # fmt: skip
     # Friends are not asked where they could not change who is shown.
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         assert [one.contact.name for one in search.suggestions(inside, "老李", size=2)] == ["钱", "老李"]
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         assert [one.contact.name for one in search.suggestions(inside, "老李", size=3)] == ["钱", "老李", "孙"]
 
 
