@@ -132,13 +132,14 @@ def test_bootstrap_says_what_an_owner_without_rights_needs(urls: embedded.Urls, 
         superuser.execute("DROP ROLE poor")
 
 
-def test_statements_are_neither_compiled_nor_shared_out_by_the_server_unless_an_address_asks_for_it(
+def test_statements_are_planned_for_many_quick_ones_unless_an_address_asks_for_something_else(
     urls: embedded.Urls,
 ) -> None:
     options = django_database(urls.database_url)["OPTIONS"]["options"]
     with psycopg.connect(urls.database_url, options=options) as connection:
         assert connection.execute("SHOW jit").fetchone() == ("off",)
         assert connection.execute("SHOW max_parallel_workers_per_gather").fetchone() == ("0",)
+        assert connection.execute("SHOW random_page_cost").fetchone() == ("1.1",)
     asking = django_database(make_conninfo(urls.database_url, options="-c jit=on -c work_mem=8MB"))["OPTIONS"][
         "options"
     ]
