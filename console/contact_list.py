@@ -21,6 +21,7 @@ from console.bulk import filter_of
 from console.contact_table import ORDERINGS, chosen, options, rows_of, table
 from console.contact_views import chips
 from console.listing import BulkAction, Listing
+from contacts import search
 from contacts.filters import ContactFilter
 from contacts.models import Contact, GroupChat, Tag
 from contacts.rules import Activity, Grade, Relation, Status
@@ -61,11 +62,13 @@ class ContactList(Page):
             orderings=ORDERINGS,
             counted=count,
         )
+        sought = asked.params.get("search")
+        called = search.called(listing.rows, sought) if sought else {}
         columns = chosen(request.GET.get("columns") or request.COOKIES.get(contact_table.COOKIE))
         context = {
             "listing": listing,
             "columns": columns,
-            "table": table(listing.rows, columns),
+            "table": table(listing.rows, columns, called),
             "filtered": bool(asked.params or errors),
             "errors": errors,
             "actions": self._actions(),

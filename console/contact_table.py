@@ -4,11 +4,12 @@ A list of a hundred rows with ten columns is a thousand cells; through template 
 query. So cells are made here, by functions that escape, and the template puts rows together.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape
 from typing import Any
+from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, OuterRef, QuerySet
@@ -43,9 +44,13 @@ def rows_of(contacts: QuerySet) -> QuerySet:
 
 
 class Words:
-    """What many cells of one page have in common, made once for it: badges, marks, words in its language."""
+    """What many cells of one page have in common, made once for it: badges, marks, words in its language.
 
-    def __init__(self) -> None:
+    `called`: by which remark of a friend the search found somebody, where nothing else in the row tells it (C11).
+    """
+
+    def __init__(self, called: Mapping[UUID, str]) -> None:
+        self.called = called
         self.wechat = f'<span class="mark-wechat">@{safe(_("WeChat"))}</span>'
         self.wecom = _("WeCom")
         self.by_hand = safe(_("Set by hand"))
@@ -77,9 +82,11 @@ def _person(row: Any, words: Words) -> str:
         mark = f'<span class="mark-wecom">@{safe(row.company or words.wecom)}</span>'
     state = "" if row.status == "active" else f" {words.badge('status', row.status)}"
     silent = words.silent if row.inactive else ""
+    remark = words.called.get(row.id)
+    called = f"<small>{safe(_('a friend calls them %(called)s') % {'called': remark})}</small>" if remark else ""
     return mark_safe(  # noqa: S308 - every text is escaped
         f'<div class="person">{avatar(row.name, row.id)}<div><a href="{row.id}/">{safe(row.name)}</a> '
-        f"{mark}{state}{silent}</div></div>"
+        f"{mark}{state}{silent}{called}</div></div>"
     )
 
 
@@ -141,9 +148,9 @@ def chosen(cookie: str | None) -> list[Column]:
     return found if len(found) > 1 else [column for column in COLUMNS if column.name in DEFAULT]
 
 
-def table(rows: Iterable[Any], columns: list[Column]) -> SafeString:
-    """The rows of the page as HTML, in the order given."""
-    words = Words()
+def table(rows: Iterable[Any], columns: list[Column], called: Mapping[UUID, str]) -> SafeString:
+    """The rows of the page as HTML, in the order given. `called`: see `Words`."""
+    words = Words(called)
     opening = [f'<td data-label="{safe(c.label)}"{f" class={c.css}" if c.css else ""}>' for c in columns]
     cells = [(start, column.cell) for start, column in zip(opening, columns, strict=True)]
     made = []

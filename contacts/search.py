@@ -7,7 +7,7 @@ setting as the wall and returns ids. Who may see what is asked outside of it, as
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -132,13 +132,12 @@ def suggestions(actor: Actor, text: str, *, size: int = 8) -> list[Suggestion]:
     if not hits.surely:
         dense = paging.Keyset(seen, ordering="-last_contact_at", size=size, ways=lambda page: _near(page, last))
         if rows := dense.read().rows:
-            return _explained(rows, _remarks([one.pk for one in rows]), text)
+            return _explained(rows, text)
         hits = _few(asked, text, collect=True)
     if hits.ids is None:
-        rows = list(last.order_by("-last_contact_at", "-id")[:size])
-        return _explained(rows, _remarks([one.pk for one in rows]), text)
+        return _explained(list(last.order_by("-last_contact_at", "-id")[:size]), text)
     best, friends = _best(seen.filter(_among(hits.ids)), text.strip(), size)
-    return _explained(best, friends, text)
+    return _explained(best, text, friends)
 
 
 def _best(contacts: QuerySet, text: str, size: int) -> tuple[list[Contact], Remarks]:
@@ -169,15 +168,22 @@ def _contact(owner__id: UUID | None, owner__name: str | None, **shown: Any) -> C
     return contact
 
 
-def _explained(contacts: list[Contact], friends: Remarks, text: str) -> list[Suggestion]:
-    """Each with the remark of a friend that tells why it is found, unless something of its own does."""
+def called(found: Iterable[Any], text: str, friends: Remarks | None = None) -> dict[UUID, str]:
+    """The remarks of friends by which `text` finds those of `found` of whom nothing of their own tells why.
 
-    def called(contact: Contact) -> str:
-        if distance(text, (contact.name, contact.remark, contact.company)) <= INSIDE:
-            return ""
-        return next((one for one in friends[contact.pk] if distance(text, (one,)) <= INSIDE), "")
+    `found`: contacts, or rows with `id`, `name`, `remark` and `company`. `friends`: what they are called, if it is
+    known; else it takes a query.
+    """
+    odd = [one.id for one in found if distance(text, (one.name, one.remark, one.company)) > INSIDE]
+    said = _remarks(odd) if friends is None else friends
+    telling = ((pk, next((one for one in said[pk] if distance(text, (one,)) <= INSIDE), "")) for pk in odd)
+    return {pk: remark for pk, remark in telling if remark}
 
-    return [Suggestion(contact, called(contact)) for contact in contacts]
+
+def _explained(contacts: list[Contact], text: str, friends: Remarks | None = None) -> list[Suggestion]:
+    """Each with the remark of a friend that tells why it is found, if nothing of its own does."""
+    remarks = called(contacts, text, friends)
+    return [Suggestion(contact, remarks.get(contact.pk, "")) for contact in contacts]
 
 
 def _remarks(contacts: list[UUID]) -> Remarks:

@@ -78,6 +78,33 @@ def test_c11_the_search_box_says_by_which_remark_of_a_friend_one_is_found(admin,
     assert "calls them" not in text(admin.get(at("contacts/search/?search=xw"), headers={"HX-Request": "true"}))
 
 
+def test_c11_the_list_says_by_which_remark_of_a_friend_one_is_found(admin, at, contact, enterprise):
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        add_follow(actor, contact=contact, remark="老李 <b>家")
+        factories.contact(actor, name="老李")
+    page = text(admin.get(at("contacts/?search=laoli&columns=owner")))
+    assert page.count("<tr data-href") == 2
+    assert page.count("calls them") == page.count("<small>a friend calls them 老李 &lt;b&gt;家</small></div>") == 1
+    for own in ("", "?search=xw", "?search=wang xm", "?search=wm1", "?grade=gold&search=laoli"):
+        assert "calls them" not in text(admin.get(at(f"contacts/{own}"))), own
+    admin.cookies["language"] = "zh-hans"
+    assert "<small>好友备注：老李 &lt;b&gt;家</small>" in text(admin.get(at("contacts/?search=laoli")))
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_c11_what_a_list_costs_that_says_it(admin, at, enterprise, anna, rows, django_assert_num_queries):
+    """Three more than a list that is not searched: whom the words find, for the number and for the rows; remarks."""
+    with tenant(enterprise.pk):
+        for _number in range(rows):
+            contact = factories.contact(factories.actor(enterprise, anna))
+            add_follow(factories.super_admin(enterprise), contact=contact, remark="老李")
+    admin.get(at("contacts/"))
+    with django_assert_num_queries(11 + 3 + 3):
+        page = text(admin.get(at("contacts/?search=laoli")))
+    assert page.count("a friend calls them 老李") == rows
+
+
 def test_c11_the_list_filters_while_one_types(admin, at, contact, enterprise):
     answer = admin.get(at("contacts/?search=wxm&owner=&grade=low"), headers={"HX-Request": "true"})
     rows = text(answer)
