@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -101,17 +102,19 @@ class Round(Page):
 
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
         clean_up = self._round(pk)
-        self.title = _("Clean-up of %(day)s") % {"day": f"{clean_up.announced_at:%Y-%m-%d}"}
+        self.title = _("Clean-up of %(day)s") % {"day": f"{timezone.localtime(clean_up.announced_at):%Y-%m-%d}"}
         found = cleanup_rounds.items(self.actor, clean_up).select_related("contact__owner", "kept_by")
+        is_open = clean_up.state == CleanUp.State.ANNOUNCED
         contacts, kept = cleanup_rounds.figures(self.actor, [clean_up]).get(clean_up.pk, (0, 0))
         context = {
             "clean_up": clean_up,
             "contacts": contacts,
             "kept": kept,
             "listing": Listing(request, found, ordering="contact_id", counted=paging.Count(contacts, exact=True)),
-            "open": clean_up.state == CleanUp.State.ANNOUNCED,
+            "open": is_open,
             "may_keep": self.actor.may("contacts.edit"),
-            "may_cancel": self.actor.may(ARCHIVE.permission),
+            "job": cleanup_rounds.job_of(self.actor, clean_up),
+            "may_cancel": is_open and cleanup_rounds.may_call_off(self.actor, clean_up),
             "back": navigation.address("inactive", self.enterprise.code) if self.actor.may(ARCHIVE.permission) else "",
         }
         return self.render(context)

@@ -5,8 +5,11 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q
 
-from common.tenancy import TenantQuerySet
+from common.sql import rows, subquery
+from common.tenancy import TenantQuerySet, current_enterprise_id
+from contacts import access
 from contacts.models import CleanUp, CleanUpItem, Contact
+from contacts.rules import Right
 from enterprises.actors import Actor
 
 
@@ -32,3 +35,33 @@ def items(actor: Actor, clean_up: CleanUp) -> TenantQuerySet:
     """The contacts of a round that exist for the actor."""
     found = CleanUpItem.objects.filter(clean_up=clean_up)
     return found if actor.sees_all else found.filter(contact__in=Contact.objects.visible_to(actor).values("id"))
+
+
+def job_of(actor: Actor, clean_up: CleanUp) -> UUID | None:
+    """The job that archived the round, for those for whom it exists."""
+    shown = actor.may("jobs.view_all") or clean_up.member_id == actor.member_id
+    return clean_up.job_id if shown else None
+
+
+def may_call_off(actor: Actor, clean_up: CleanUp) -> bool:
+    """Is the round the actor's to call off: because they announced it, or may archive every contact of it (O2)?
+
+    Whoever sees but some of its contacts keeps theirs, and leaves the others to those whose they are.
+    """
+    if not actor.may(Right.ARCHIVE.code):
+        return False
+    if actor.sees_all or clean_up.member_id == actor.member_id:
+        return True
+    seen, params = subquery(Contact.objects.visible_to(actor).values("id", "enterprise_id", "owner_id"), "seen")
+    others = rows(
+        f"""
+        SELECT FROM contacts_cleanupitem AS item
+        JOIN contacts_contact AS known ON known.enterprise_id = item.enterprise_id AND known.id = item.contact_id
+        WHERE item.enterprise_id = %(enterprise)s AND item.clean_up_id = %(round)s AND known.merged_into_id IS NULL
+          AND NOT EXISTS (SELECT FROM ({seen}) AS contact
+                          WHERE contact.id = item.contact_id AND {access.permits(Right.ARCHIVE)})
+        LIMIT 1
+        """,  # noqa: S608 - a filter's own text, and names of ours
+        {**params, **access.asking(actor), "enterprise": current_enterprise_id(), "round": clean_up.pk},
+    )
+    return not others

@@ -131,8 +131,9 @@ _RESERVED = frozenset({SYSTEM_TAG, "inactive"})
 
 
 def is_reserved_tag(name: str) -> bool:
-    """Is this the name of a tag that only the system sets?"""
-    return unicodedata.normalize("NFKC", name).strip().casefold() in _RESERVED
+    """Is this, as people see it, the name of a tag that only the system sets?"""
+    seen = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
+    return seen.strip().casefold() in _RESERVED
 
 
 class TagColour(Choice):
@@ -167,6 +168,16 @@ TAG_QUESTIONS = ("tag_any", "tag_all", "tag_none")
 def asked_tags(conditions: Mapping[str, Any]) -> set[str]:
     """The ids of the tags that a filter names."""
     return {tag for question in TAG_QUESTIONS for tag in conditions.get(question, ())}
+
+
+def asking_another_tag(conditions: Mapping[str, Any], tag: str, into: str) -> dict[str, Any]:
+    """The filter with the id of one tag in the place of another's."""
+    swapped = {
+        question: list(dict.fromkeys(into if one == tag else one for one in conditions[question]))
+        for question in TAG_QUESTIONS
+        if question in conditions
+    }
+    return {**conditions, **swapped}
 
 
 # --- Follow-ups ------------------------------------------------------------------------------------------

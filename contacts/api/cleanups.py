@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from common.rest import Body
 from contacts.api import shapes
 from contacts.api.contacts import ContactView
-from contacts.cleanup_rounds import figures, visible_to
+from contacts.cleanup_rounds import figures, job_of, visible_to
 from contacts.models import CleanUp
 from contacts.services import cleanups as services
 from enterprises.rest import get_or_404
@@ -75,7 +75,7 @@ class CleanUpView(ContactView):
             "member": {"id": row.member_id, "name": row.member.name} if row.member else None,
             "contacts": contacts,
             "kept": kept,
-            "job": row.job_id if self.actor.may("contacts.archive") else None,
+            "job": job_of(self.actor, row),
         }
 
 

@@ -5,6 +5,7 @@ by a view that has checked who sees the contact, always as a download. Rows go w
 is committed, and what a transaction that was rolled back left behind is found by `sweep`.
 """
 
+import struct
 import unicodedata
 import zipfile
 from collections.abc import Iterable
@@ -45,6 +46,8 @@ KINDS: dict[str, tuple[str, tuple[bytes, ...]]] = {
     "csv": ("text/csv", ()),
 }
 _OFFICE = {"docx", "xlsx", "pptx"}
+# All that `zipfile` raises on what is none: of a later version, with names that are no text, or broken elsewhere.
+_DAMAGED = (zipfile.BadZipFile, struct.error, OverflowError, RuntimeError, ValueError)
 _LOOK = 65536  # bytes of a text that are looked at
 _DAY_SECONDS = 86400
 _CHUNK = 1000
@@ -204,5 +207,5 @@ def _is_office(file: File) -> bool:
     try:
         with zipfile.ZipFile(file) as parts:
             return "[Content_Types].xml" in parts.namelist()
-    except zipfile.BadZipFile:
+    except _DAMAGED:
         return False

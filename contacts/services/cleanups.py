@@ -12,11 +12,12 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
-from common.errors import Conflict, Refusal
+from common.errors import Conflict, Forbidden, Refusal
 from common.ids import uuid7
 from common.sql import execute, rows, subquery
 from common.tenancy import current_enterprise_id
 from contacts import access
+from contacts.cleanup_rounds import may_call_off
 from contacts.filters import ContactFilter
 from contacts.models import CleanUp, Contact
 from contacts.rules import Right
@@ -24,7 +25,7 @@ from contacts.services import bulk
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Member
-from enterprises.services import policy
+from enterprises.services import policy, zone
 from jobs.notifications import declare, notify
 
 SILENT = {"inactive": "true", "status": "active"}
@@ -71,7 +72,7 @@ def announce(actor: Actor, *, filter: dict[str, Any] | None = None) -> CleanUp:
     after = {"contacts": round_.contacts, "due_at": round_.due_at}
     audit.record(actor, "clean_up.announced", round_, subject_label=str(round_.contacts), after=after)
     if round_.due_at > now:
-        _tell_owners(round_)
+        _tell_owners(actor, round_)
     else:
         _archive(actor, round_)
     return round_
@@ -91,8 +92,13 @@ def let_go(actor: Actor, *, clean_up: CleanUp, ids: Sequence[UUID]) -> int:
 
 
 def cancel(actor: Actor, *, clean_up: CleanUp) -> CleanUp:
-    """Call a round off. Raises Conflict when it is over."""
+    """Call a round off. Raises Forbidden not_yours for a round of others' contacts, Conflict when it is over."""
     actor.require(Right.ARCHIVE.code)
+    if not may_call_off(actor, clean_up):
+        raise Forbidden(
+            _("Others' contacts are in this clean-up: whoever announced it calls it off. Keep those that are yours."),
+            code="not_yours",
+        )
     clean_up = _open(clean_up)
     clean_up.state = State.CANCELLED
     clean_up.save(update_fields=["state"])
@@ -176,7 +182,7 @@ def _open(clean_up: CleanUp) -> CleanUp:
     return locked
 
 
-def _tell_owners(clean_up: CleanUp) -> None:
+def _tell_owners(actor: Actor, clean_up: CleanUp) -> None:
     counted = dict(
         rows(
             """
@@ -190,7 +196,8 @@ def _tell_owners(clean_up: CleanUp) -> None:
             {"enterprise": current_enterprise_id(), "round": clean_up.pk},
         )
     )
+    due = clean_up.due_at.astimezone(zone(actor.enterprise))
     members = Member.objects.filter(pk__in=[pk for pk in counted if pk], status=Member.Status.ACTIVE)
     for member in members.order_by("id"):
-        data = {"count": counted[member.pk], "day": f"{clean_up.due_at:%Y-%m-%d}", "id": str(clean_up.pk)}
+        data = {"count": counted[member.pk], "day": f"{due:%Y-%m-%d}", "id": str(clean_up.pk)}
         notify([member], kind="contacts.clean_up", key=f"clean-up:{clean_up.pk}", data=data)

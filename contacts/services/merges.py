@@ -98,7 +98,7 @@ def merge(actor: Actor, *, contact: Contact, gone: Contact) -> ContactMerge:
     more than WeCom takes.
     """
     if contact.pk == gone.pk:
-        raise Invalid({"with": [_("Choose another contact.")]})
+        raise Invalid({"gone": [_("Choose another contact.")]})
     contact, gone = _both_locked(contact, gone)
     _require(actor, contact, gone)
     now = clock.now()
@@ -221,7 +221,7 @@ def forget(now: datetime, *, most: int) -> int:
 
 def _require(actor: Actor, contact: Contact, gone: Contact) -> None:
     if contact.pk == gone.pk:
-        raise Invalid({"with": [_("Choose another contact.")]})
+        raise Invalid({"gone": [_("Choose another contact.")]})
     for one in (contact, gone):
         access.require(actor, one, Right.MERGE)
     if not merge_rows.tags_fit(contact, gone):

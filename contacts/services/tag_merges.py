@@ -9,7 +9,7 @@ from common.ids import parse_uuid
 from common.sql import execute, row
 from common.tenancy import current_enterprise_id
 from contacts.models import Tag
-from contacts.services import tag_rules
+from contacts.services import tag_rules, views
 from enterprises import audit
 from enterprises.actors import Actor
 from jobs import services as jobs
@@ -67,6 +67,7 @@ def _step(context: JobContext, *, last: bool) -> int:
         context.done += moved
         if last:
             tag_rules.forget_tag(tag, into)
+            views.forget_tag(tag, into)
             execute("DELETE FROM contacts_tag WHERE enterprise_id = %(enterprise)s AND id = %(tag)s", params)
             after = {"into": into.name, "taggings": context.done}
             audit.record(context.actor, "tag.merged", tag, before={"name": tag.name}, after=after)

@@ -17,12 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from common import clock, paging
 from common.choices import Choice
 from common.errors import Conflict, Invalid
-from common.ids import parse_uuid
 from common.sql import execute, lock, rows, subquery
 from common.tenancy import current_enterprise_id
 from contacts.filters import ContactFilter
 from contacts.models import Contact, Follow, FollowTag, Tag, TagRule
-from contacts.rules import MOST_TAGS_OF_A_FOLLOW, TAG_QUESTIONS, Status, TagEffect, asked_tags, opposed
+from contacts.rules import MOST_TAGS_OF_A_FOLLOW, Status, TagEffect, asked_tags, asking_another_tag, opposed
 from contacts.services import tag_room
 from contacts.services.steps import lock_all
 from enterprises import audit
@@ -332,10 +331,7 @@ def forget_tag(tag: Tag, into: Tag) -> None:
     TagRule.objects.filter(tag=tag).update(tag=into, version=F("version") + 1)
     for rule in TagRule.objects.all():
         if str(tag.pk) in asked_tags(rule.conditions):
-            for question in TAG_QUESTIONS:
-                if named := rule.conditions.get(question):
-                    swapped = [str(into.pk) if parse_uuid(one) == tag.pk else one for one in named]
-                    rule.conditions[question] = list(dict.fromkeys(swapped))
+            rule.conditions = asking_another_tag(rule.conditions, str(tag.pk), str(into.pk))
             rule.version += 1
             rule.save(update_fields=["conditions", "version"])
 

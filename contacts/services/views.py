@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, Invalid
 from contacts.filters import ORDERINGS, ContactFilter
-from contacts.models import SavedView
+from contacts.models import SavedView, Tag
+from contacts.rules import TAG_QUESTIONS, asking_another_tag
 from enterprises import audit
 from enterprises.actors import Actor
 
@@ -57,6 +59,16 @@ def delete_view(actor: Actor, *, view: SavedView) -> None:
     _may_change(actor, view)
     audit.record(actor, "view.deleted", view, before={"name": view.name, "filter": view.filter, "shared": view.shared})
     view.delete()
+
+
+def forget_tag(tag: Tag, into: Tag) -> None:
+    """After a merge: views that ask for the tag ask for the other one, and go on showing whom they showed."""
+    named = Q()
+    for question in TAG_QUESTIONS:
+        named |= Q(**{f"filter__{question}__contains": [str(tag.pk)]})
+    for view in SavedView.objects.filter(named).select_for_update(no_key=True).order_by("id"):
+        view.filter = asking_another_tag(view.filter, str(tag.pk), str(into.pk))
+        view.save(update_fields=["filter"])
 
 
 def _may_change(actor: Actor, view: SavedView) -> None:

@@ -1,6 +1,6 @@
 """C8: announce, object, archive as a batch, delete for good; and who comes back."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +15,7 @@ from common.tenancy import tenant
 from contacts import cleanup_rounds
 from contacts.filters import ContactFilter
 from contacts.models import CleanUp, CleanUpItem, Contact, Interaction
-from contacts.services import cleanups, returns
+from contacts.services import cleanups, merges, returns
 from contacts.services.contacts import add_contact, archive_contact, restore_contact
 from contacts.services.history import record_interaction
 from enterprises.models import AuditEntry, Member
@@ -121,6 +121,51 @@ def test_c8_a_round_that_was_called_off_archives_nobody(inside):
     made = cleanups.announce(inside)
     cleanups.cancel(inside, clean_up=made)
     assert cleanups.carry_out(inside, now=NOON + WEEK) == {"archived": 0, "cancelled": 0}
+
+
+def test_c8_o2_a_round_of_others_contacts_is_not_called_off_by_one_owner(team):
+    """Staff may archive their own: that is no say in what happens to everybody else's."""
+    silent(team.actors.anna), silent(team.actors.bob)
+    made = cleanups.announce(team.admin)
+    before = AuditEntry.objects.count()
+    for name in ("anna", "graded"):
+        actor = getattr(team.actors, name)
+        assert made in cleanup_rounds.visible_to(actor) and not cleanup_rounds.may_call_off(actor, made)
+        with pytest.raises(Forbidden) as refused:
+            cleanups.cancel(actor, clean_up=made)
+        assert refused.value.code == "not_yours"
+    assert (CleanUp.objects.get().state, AuditEntry.objects.count()) == ("announced", before)
+
+
+def test_c8_o2_who_announced_a_round_or_may_archive_all_of_it_calls_it_off(team):
+    def call_off(announcer, actor, filter=None):
+        made = cleanups.announce(announcer, filter=filter)
+        cleanups.cancel(actor, clean_up=made)
+        return CleanUp.objects.get(pk=made.pk).state
+
+    twin, _other = silent(team.actors.anna, 2)
+    silent(team.actors.bob)
+    assert call_off(team.actors.anna, team.actors.graded) == "cancelled"  # all of it lies in their range
+    assert call_off(team.actors.anna, team.admin) == "cancelled"
+    of_anna = {"owner": str(team.anna.pk)}
+    assert call_off(team.admin, team.actors.anna, of_anna) == "cancelled"  # all of it is hers
+    made = cleanups.announce(team.admin, filter=of_anna)
+    gone = factories.contact(team.actors.anna)
+    merges.merge(team.admin, contact=gone, gone=twin)  # who was merged stands in nobody's way
+    assert cleanup_rounds.may_call_off(team.actors.anna, made)
+    # She announced it, and somebody else owns one of them by now.
+    made = cleanups.announce(team.actors.anna)
+    Contact.objects.filter(pk=_other.pk).update(owner=team.bob)
+    cleanups.cancel(team.actors.anna, clean_up=made)
+    assert CleanUp.objects.get(pk=made.pk).state == "cancelled"
+
+
+def test_c8_the_last_day_is_told_in_the_enterprises_time(inside):
+    """At 07:00 in Shanghai it is still yesterday in London."""
+    silent(inside)
+    with clock.at(datetime(2026, 6, 14, 23, tzinfo=UTC)):
+        cleanups.announce(inside)
+    assert Notification.objects.get().data["day"] == "2026-06-22"
 
 
 def test_c8_without_a_time_to_object_it_is_archived_at_once(inside):
@@ -379,6 +424,28 @@ def test_c8_the_console_announces_keeps_and_calls_off(browser, enterprise, quiet
     with tenant(enterprise.pk):
         assert CleanUp.objects.get().state == "cancelled"
     assert "Keep the selected" not in browser.get(made).content.decode()
+
+
+def test_c8_o5_the_console_offers_staff_neither_the_end_of_a_round_nor_somebody_elses_job(enterprise, quiet):
+    with tenant(enterprise.pk), clock.at(datetime(2026, 6, 14, 23, tzinfo=UTC)):
+        admin, anna = factories.super_admin(enterprise), factories.member("Anna")
+        for contact in quiet:
+            add_contact(factories.actor(enterprise, anna), external_userid=contact.external_userid, name="x")
+        made = cleanups.announce(admin)
+        client = Client()
+        client.force_login(anna.user)
+        client.cookies["language"] = "en"
+    page = f"/e/{enterprise.code}/inactive/rounds/{made.pk}/"
+    shown = client.get(page).content.decode()
+    assert "Clean-up of 2026-06-15" in shown and "Keep all of mine" in shown and "Call it off" not in shown
+    assert "whoever announced it" in client.post(page, {"action": "cancel"}, follow=True).content.decode()
+    with tenant(enterprise.pk):
+        assert CleanUp.objects.get().state == "announced"
+        assert cleanups.carry_out(admin, now=made.due_at) == {"archived": 1, "cancelled": 0}
+    assert "/jobs/" not in client.get(page).content.decode().split("<main")[-1]
+    api = factories.api_client(enterprise, anna)
+    assert api.get(f"/api/v1/clean-ups/{made.pk}").json()["job"] is None
+    assert factories.api_client(enterprise).get(f"/api/v1/clean-ups/{made.pk}").json()["job"] is not None
 
 
 def test_c8_the_console_shows_who_waits(browser, enterprise):

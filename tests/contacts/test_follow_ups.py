@@ -296,6 +296,14 @@ def office(member="[Content_Types].xml"):
     return made.getvalue()
 
 
+def damaged(*, at, by):
+    """An Office file in whose directory of parts some bytes are others; what it says first is unharmed."""
+    made = bytearray(office("[Content_Types].xml"))
+    start = made.index(b"PK\x01\x02") + at
+    made[start : start + len(by)] = by
+    return bytes(made)
+
+
 @pytest.fixture
 def written(inside):
     return follow_ups.write(inside, contact=factories.contact(inside), text="x")
@@ -331,6 +339,8 @@ def test_c14_files_are_kept_under_an_id_and_come_back_as_they_were(name, content
         ("lie.pdf", b"MZ\x90\x00", "unsupported_file"),
         ("lie.docx", office("evil.exe"), "unsupported_file"),
         ("lie.xlsx", b"PK\x03\x04broken", "unsupported_file"),
+        ("later.docx", damaged(at=6, by=b"\x63\x00"), "unsupported_file"),  # needs version 9.9
+        ("no-text.pptx", damaged(at=8, by=b"\x00\x08").replace(b"[Content_", b"[Cont\xff\xfe__"), "unsupported_file"),
         ("lie.txt", b"\x7fELF\x00\x01", "unsupported_file"),
         ("fdp.\u202eexe.html", b"%PDF-1.7", "unsupported_file"),
         ("empty.pdf", b"", "invalid"),

@@ -223,8 +223,10 @@ def test_c1_a_preview_says_what_will_happen(team, rich):
 
 def test_c1_rights_and_sense(team, pair):
     kept, gone = pair
-    with pytest.raises(Invalid):
-        merges.merge(team.admin, contact=kept, gone=kept)
+    for attempt in (merges.preview, merges.merge):
+        with pytest.raises(Invalid) as itself:
+            attempt(team.admin, contact=kept, gone=kept)
+        assert list(itself.value.errors) == ["gone"]  # as the field of the request is called
     with pytest.raises(Forbidden):
         merges.merge(team.actors.anna, contact=kept, gone=gone)
     merges.merge(team.admin, contact=kept, gone=gone)

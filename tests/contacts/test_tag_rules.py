@@ -13,9 +13,9 @@ from common import clock
 from common.errors import Conflict, Forbidden, Invalid
 from common.tenancy import tenant
 from contacts import rules, tag_usage, worn_tags
-from contacts.models import Contact, FollowTag, Tag, TagGroup, TagRule
+from contacts.models import Contact, FollowTag, SavedView, Tag, TagGroup, TagRule
 from contacts.rules import Status, TagEffect, is_reserved_tag
-from contacts.services import tag_merges, tag_room, tag_rules, tags
+from contacts.services import tag_merges, tag_room, tag_rules, tags, views
 from contacts.services.contacts import add_contact, archive_contact
 from jobs import services as jobs
 from jobs.models import JobRun
@@ -54,7 +54,9 @@ def apply_all(actor):
 # --- Names, limits, the system's tag --------------------------------------------------------------------------
 
 
-@given(st.sampled_from(["低效", " 低效 ", "Inactive", "INACTIVE", "ｉｎａｃｔｉｖｅ"]))
+@given(
+    st.sampled_from(["低效", " 低效 ", "Inactive", "INACTIVE", "ｉｎａｃｔｉｖｅ", "低\u200b效", "\u2060低效\ufeff"])
+)
 def test_c13_the_systems_tag_is_known_however_it_is_written(name):
     assert is_reserved_tag(name)
 
@@ -156,6 +158,10 @@ def test_c13_merging_carries_everything_over_and_nothing_twice():
         tags.tag_contact(actor, contact=both, add=[tag("高"), tag("很高")])
         tags.tag_contact(actor, contact=old, add=[tag("很高")])
         tags.tag_contact(actor, contact=new, add=[tag("高")])
+        either = {"tag_any": [str(tag("高").pk), str(tag("很高").pk)], "grade": ["low"]}
+        views.save_view(actor, name="either", filter=either)
+        views.save_view(actor, name="gone", filter={"tag_none": [str(tag("很高").pk)]})
+        views.save_view(actor, name="other", filter={"grade": ["low"]})
         kept = rule(actor, to="很高", grade=["low"], tag_none=[str(tag("很高").pk), str(tag("高").pk)])
         run = tag_merges.start(actor, tag=tag("很高"), into=tag("高"))
     ended = execute_run(enterprise.pk, run.pk)
@@ -165,6 +171,10 @@ def test_c13_merging_carries_everything_over_and_nothing_twice():
         assert wearers() == {"both", "old", "new"} and FollowTag.objects.count() == 3
         kept.refresh_from_db()
         assert (kept.tag, kept.conditions["tag_none"]) == (tag("高"), [str(tag("高").pk)])
+        into = [str(tag("高").pk)]
+        assert dict(SavedView.objects.values_list("name", "filter")) == {
+            "either": {"tag_any": into, "grade": ["low"]}, "gone": {"tag_none": into}, "other": {"grade": ["low"]},
+        }  # fmt: skip
 
 
 def test_c13_a_tag_is_not_merged_with_itself(inside, group):
