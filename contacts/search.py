@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import BooleanField, Case, Q, QuerySet, When
+from django.db.models import BooleanField, Case, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.expressions import RawSQL
 
 from common import paging
@@ -145,9 +145,11 @@ def _best(contacts: QuerySet, text: str, size: int) -> tuple[list[Contact], Rema
 
     Two hundred are many to make objects of: they are plain rows until it is known who is shown.
     """
-    begins = [Q(name=text) | Q(remark=text), Q(name__startswith=text) | Q(remark__startswith=text)]
-    likely = Case(*(When(fits, then=step) for step, fits in enumerate(begins)), default=len(begins))
-    pool = contacts.order_by(likely, "-last_contact_at", "-id").values(*_SHOWN, "owner__id", "owner__name")[:POOL]
+    begins = Q(name__startswith=text) | Q(remark__startswith=text)
+    whole = Case(When(Q(name=text) | Q(remark=text), then=0), default=1)
+    pool = contacts.order_by(Case(When(begins, then=whole), default=2), "-last_contact_at", "-id")
+    owner = Member.objects.filter(pk=OuterRef("owner_id")).values("name")  # asked of those in the pool only
+    pool = pool.values(*_SHOWN, owner_name=Subquery(owner))[:POOL]
     known = {one["id"]: one for one in pool}
     far = cache(lambda *names: distance(text, names))  # namesakes are many
     ranks = {pk: (far(one["name"], one["remark"]), False, one["status"] != Status.ACTIVE) for pk, one in known.items()}
@@ -162,9 +164,10 @@ def _best(contacts: QuerySet, text: str, size: int) -> tuple[list[Contact], Rema
     return [_contact(**known[pk]) for pk in best], friends
 
 
-def _contact(owner__id: UUID | None, owner__name: str | None, **shown: Any) -> Contact:
+def _contact(owner_name: str | None, **shown: Any) -> Contact:
     contact = Contact.from_db(DEFAULT_DB_ALIAS, shown.keys(), shown.values())
-    contact.owner = owner__id and Member.from_db(DEFAULT_DB_ALIAS, ("id", "name"), (owner__id, owner__name))
+    if owner_name is not None:
+        contact.owner = Member.from_db(DEFAULT_DB_ALIAS, ("id", "name"), (contact.owner_id, owner_name))
     return contact
 
 
