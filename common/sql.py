@@ -84,12 +84,17 @@ def lock(name: str) -> None:
 
 
 def joins_never_loop() -> None:
-    """Until the end of the transaction: for statements on a whole enterprise or a whole batch.
+    """Until the end of the transaction, or `joins_may_loop`: for statements on a whole enterprise or a whole batch.
 
     The planner takes an enterprise that it has no statistics of, because it was filled just now, for one row; it
     would loop over the other side of a join for each row that it then finds, for hours.
     """
     execute("SET LOCAL enable_nestloop = off")
+
+
+def joins_may_loop() -> None:
+    """Again, before the transaction goes on with statements on few rows of large tables."""
+    execute("SET LOCAL enable_nestloop = on")
 
 
 def insert(made: Model, *, unless_there: bool = False) -> bool:

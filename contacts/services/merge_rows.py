@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from common.sql import execute, row, rows
+from common.sql import execute, joins_may_loop, joins_never_loop, row, rows
 from common.tenancy import current_enterprise_id
 from contacts.models import Contact, ContactMerge
 from contacts.services import tag_room
@@ -150,6 +150,7 @@ def carry_over(made: ContactMerge, chosen: Chosen, contact: Contact, gone: Conta
         """,  # noqa: S608 - SQL of ours
         params,
     )
+    joins_never_loop()
     for belonging in BELONGINGS:
         execute(
             f"""
@@ -163,6 +164,7 @@ def carry_over(made: ContactMerge, chosen: Chosen, contact: Contact, gone: Conta
             """,  # noqa: S608 - names of ours
             {**params, "going": list(chosen.going.get(belonging.table, ())), "kind": belonging.table},
         )
+    joins_may_loop()
     # Taggings follow their relation; who was merged into the one that goes now is found at the other, too.
     execute(_TAGGINGS, params)
     earlier = rows(
@@ -201,6 +203,7 @@ def bring_back(merge: ContactMerge, contact: Contact, gone: Contact) -> None:
         """,
         params,
     )
+    joins_never_loop()
     for belonging in BELONGINGS:
         execute(
             f"""
@@ -211,6 +214,7 @@ def bring_back(merge: ContactMerge, contact: Contact, gone: Contact) -> None:
             """,  # noqa: S608 - names of ours
             {**params, "kind": belonging.table},
         )
+    joins_may_loop()
     execute(_TAGGINGS, params)
     execute(
         """
