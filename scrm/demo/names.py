@@ -50,6 +50,12 @@ def wechat_name(random: Random) -> str:
     return f"A{random.choice(TRADES.split())}{random.choice('小老阿')}{random.choice(SURNAMES)}"
 
 
+def remark_of_a_colleague(random: Random) -> str:
+    """What somebody calls a customer whom a colleague knows under another name."""
+    how = random.choice(("总", "老师", "阿姨", "姐"))
+    return random.choice(SURNAMES) + how + random.choice(("", " 团购群主", " 闺蜜介绍", " 同小区", " 健身房"))
+
+
 def beauty_company(random: Random, city: str) -> str:
     """A small company of the trade."""
     return f"{city}{random.choice(_BRANDS.split())}{random.choice(_BEAUTY.split())}有限公司"

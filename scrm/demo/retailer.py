@@ -88,7 +88,7 @@ TAGS = {
     "肤质": ("干性", "油性", "混合性", "敏感肌"),
     "偏好": ("护肤", "彩妆", "香氛", "洗护"),
 }
-FRIEND_COLUMNS = ("客户ID", "负责人", "添加时间")
+FRIEND_COLUMNS = ("客户ID", "负责人", "备注", "添加时间")
 EVENT_COLUMNS = ("客户ID", "姓名", "手机", "备注", "负责人", "添加时间")
 SOURCES = {"门店扫码": "scan_qr", "小红书": "link", "抖音直播": "link", "公众号": "search", "老客推荐": "shared_card"}
 
@@ -273,7 +273,8 @@ class Story:
         return scene
 
     def _plan_second_friends(self) -> None:
-        """Customers whom a colleague has added as well: for the duplicate radar."""
+        """Customers whom a colleague has added as well: for the duplicate radar. A third has a remark of their own."""
+        remarks = Random("澜语 同事备注")  # noqa: S311 - a story; a chance of its own leaves the rest as it was
         for number, (start, end) in enumerate(self._quarters()):
             known = [each for each in self.customers if each.faithful(start)]
             rows = []
@@ -281,7 +282,8 @@ class Story:
                 team = next(team for team in REGIONS.values() if any(customer.owner in each for each in team))
                 other = self.random.choice([each.split()[1] for each in team if customer.owner not in each])
                 moment = open_hours(self.random, start + (end - start) * self.random.random() * 0.9)
-                rows.append((customer.external_userid, other, f"{moment:%Y-%m-%d %H:%M:%S}"))
+                remark = names.remark_of_a_colleague(remarks) if remarks.random() < 0.34 else ""
+                rows.append((customer.external_userid, other, remark, f"{moment:%Y-%m-%d %H:%M:%S}"))
             self._later_load(end + timedelta(hours=9), "contacts", f"同事好友_{number + 1}.csv", FRIEND_COLUMNS, rows)
 
     def _plan_archives(self) -> None:

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils.translation import override
 
 from common import clock
 from common.tenancy import tenant
 from console.templatetags.audit import changes
+from contacts import search
 from contacts.models import (
     CleanUp,
     Contact,
@@ -77,6 +79,13 @@ def test_q14_the_demo_tells_one_story_whose_numbers_agree():
         assert not Interaction.objects.filter(at__gt=clock.now()).exists()
 
         boss = factories.super_admin(shop)
+        # Some customers are found by what a second friend calls them, and the list says so (C11).
+        others = Follow.objects.exclude(remark="").exclude(member_id=F("contact__owner_id"))
+        renamed = others.exclude(remark=F("contact__remark")).select_related("contact")
+        assert len(renamed) > 2
+        for one in renamed:
+            assert (one.contact, one.remark) in search.suggestions(boss, one.remark, size=20)
+
         [joined] = bridges.joined(boss)
         bridges.present([joined])
         inside = bridges.inside(joined)
