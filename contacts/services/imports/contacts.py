@@ -32,10 +32,18 @@ from quota.models import Account
 TAG_GROUP = "导入"
 SOURCE = "import"  # of the follows that an import makes
 
+# SQL: is a row's remark the contact's own? It is a friend's when the row names another member than the owner (C11).
+OWN_REMARK = "coalesce(staged.owner_id = contact.owner_id, staged.owner_id IS NULL)"
+RENAMES = f"""(staged.remark <> '' AND NOT {OWN_REMARK} AND EXISTS (
+    SELECT FROM contacts_follow AS follow
+    WHERE follow.enterprise_id = %(enterprise)s AND follow.contact_id = staged.contact_id
+      AND follow.member_id = staged.owner_id AND follow.remark <> staged.remark))"""
+MAY_RENAME = "staged.refusal IS NULL AND NOT staged.fresh AND staged.owner_id IS NOT NULL AND staged.remark <> ''"
+
 # What a row changes of a known contact: the field, and SQL that says when. Used to refuse and to write alike.
 CHANGES = {
     "name": "(staged.name <> '' AND staged.name <> contact.name)",
-    "remark": "(staged.remark <> '' AND staged.remark <> contact.remark)",
+    "remark": f"(staged.remark <> '' AND staged.remark <> contact.remark AND {OWN_REMARK})",
     "company": "(staged.company <> '' AND staged.company <> contact.company)",
     "phones": "(staged.phones <> '{}' AND staged.phones <> contact.phones)",
     "kind": "(staged.kind <> contact.kind)",
@@ -55,7 +63,8 @@ FOLLOW = """(
 
 @dataclass
 class ContactLoader(Loader[ContactRow]):
-    """Rows of contacts. A known contact keeps its owner; a row that names another member adds a follow (C1)."""
+    """Rows of contacts. A known contact keeps its owner; a row that names another member adds a follow (C1), and the
+    remark in it is what that member calls the contact."""
 
     tags: dict[str, UUID] = field(default_factory=dict)
 
@@ -79,6 +88,7 @@ class ContactLoader(Loader[ContactRow]):
         self._refuse_what_wecom_does_not_take()
         self._insert_new(keys)
         self._follow()
+        self._rename_for_friends()
         self._tag()
         self._update_known()
         if self.partial:
@@ -141,6 +151,7 @@ class ContactLoader(Loader[ContactRow]):
         for field_name, changes in CHANGES.items():
             column = "phone" if field_name == "phones" else field_name
             self.refuse(RIGHT_OF[field_name], column=column, when=changes)
+        self.refuse(Right.REMARK, column="remark", when=RENAMES)
         self.refuse(Right.TAG, column="tags", when="staged.tag_ids <> '{}'")
         self.refuse(Right.ASSIGN, column="owner", when="staged.owner_id <> %(actor)s")
 
@@ -234,6 +245,24 @@ class ContactLoader(Loader[ContactRow]):
             source=SOURCE,
         )
 
+    def _rename_for_friends(self) -> None:
+        """The remark of a row that names another member than the owner replaces that member's (C11)."""
+        self.sql(
+            f"""
+            WITH made AS (
+                UPDATE contacts_follow AS follow SET remark = staged.remark
+                FROM staged, contacts_contact AS contact
+                WHERE follow.enterprise_id = %(enterprise)s AND follow.contact_id = staged.contact_id
+                  AND follow.contact_id = ANY (ARRAY(SELECT contact_id FROM staged WHERE {MAY_RENAME}))
+                  AND follow.member_id = staged.owner_id AND follow.remark <> staged.remark
+                  AND contact.enterprise_id = %(enterprise)s AND contact.id = staged.contact_id
+                  AND contact.id = ANY (ARRAY(SELECT contact_id FROM staged WHERE {MAY_RENAME}))
+                  AND NOT {OWN_REMARK} AND {MAY_RENAME}
+                RETURNING follow.contact_id)
+            UPDATE staged SET changed = true FROM made WHERE staged.contact_id = made.contact_id
+            """  # noqa: S608 - conditions of ours
+        )
+
     def _tag(self) -> None:
         """Put the tags on."""
         self.sql(
@@ -259,7 +288,7 @@ class ContactLoader(Loader[ContactRow]):
             WITH made AS (
                 UPDATE contacts_contact AS contact
                 SET name = coalesce(nullif(staged.name, ''), contact.name),
-                    remark = coalesce(nullif(staged.remark, ''), contact.remark),
+                    remark = CASE WHEN staged.remark <> '' AND {OWN_REMARK} THEN staged.remark ELSE contact.remark END,
                     company = coalesce(nullif(staged.company, ''), contact.company),
                     phones = coalesce(nullif(staged.phones, '{{}}'), contact.phones),
                     kind = coalesce(staged.kind, contact.kind),

@@ -5,10 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 from common.tenancy import tenant
+from contacts.filters import ContactFilter
 from contacts.models import Contact, Follow, FollowTag, ImportRefusal, Interaction
+from contacts.services.relations import add_follow
 from quota.models import Account, LedgerEntry
 from quota.services import verify_counts
 from tests import factories
+from tests.contacts.entries import stale
 from tests.contacts.imports.conftest import as_csv, report
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +75,91 @@ def test_c1_a_row_that_names_another_member_adds_a_follow_and_takes_no_place(ent
         assert contact.owner == factories.super_admin(enterprise).member
         assert set(contact.follows.values_list("member_id", flat=True)) == {contact.owner_id, colleague.pk}
         assert Account.objects.get().served == 1
+
+
+def called():
+    """What each contact is called: its own remark, and those of its friends by name."""
+    return {
+        one.external_userid: (
+            one.remark,
+            dict(one.follows.order_by("added_at", "id").values_list("member__name", "remark")),
+        )
+        for one in Contact.objects.prefetch_related("follows")
+    }
+
+
+def test_c11_a_remark_is_the_named_members_and_the_contacts_own_stays(enterprise, run_import):
+    """Import, import with another owner, again, with a new remark of that one, and the first file once more."""
+    with tenant(enterprise.pk):
+        anna, li = factories.member("Anna"), factories.member("李四")
+    header = ("external_userid", "name", "remark", "owner")
+    first = as_csv(header, ("wm1", "王小明", "大客户", anna.userid), ("wm2", "孙", "", anna.userid))
+    assert counts(run_import(first)) == (2, 2, 0, 0, 0)
+    both = as_csv(header, ("wm1", "", "老李", li.userid), ("wm2", "", "孙总", li.userid))
+    assert (counts(run_import(both)), counts(run_import(both))) == ((2, 0, 2, 0, 0), (2, 0, 0, 2, 0))
+    with tenant(enterprise.pk):
+        assert called() == {
+            "wm1": ("大客户", {"Anna": "大客户", "李四": "老李"}),
+            "wm2": ("", {"Anna": "", "李四": "孙总"}),
+        }
+        assert set(Contact.objects.values_list("owner_id", "version")) == {(anna.pk, 1)}
+    # A friend whom the file names again: what it says replaces, what it leaves empty stays.
+    other = as_csv(header, ("wm1", "", "李工", li.userid), ("wm2", "", "", li.userid))
+    assert (counts(run_import(other)), counts(run_import(other))) == ((2, 0, 1, 1, 0), (2, 0, 0, 2, 0))
+    with tenant(enterprise.pk):
+        assert called() == {
+            "wm1": ("大客户", {"Anna": "大客户", "李四": "李工"}),
+            "wm2": ("", {"Anna": "", "李四": "孙总"}),
+        }
+        assert stale() == 0
+        asked = ContactFilter.from_params({"search": "李工"}, factories.super_admin(enterprise))
+        assert [one.external_userid for one in asked.queryset()] == ["wm1"]
+    assert counts(run_import(first)) == (2, 0, 0, 2, 0)
+    # Who names the owner or nobody writes the contact's own.
+    run = run_import(as_csv(header, ("wm1", "", "贵客", anna.userid.upper()), ("wm2", "", "孙姐", "")))
+    assert counts(run) == (2, 0, 2, 0, 0)
+    with tenant(enterprise.pk):
+        assert called() == {
+            "wm1": ("贵客", {"Anna": "大客户", "李四": "李工"}),
+            "wm2": ("孙姐", {"Anna": "", "李四": "孙总"}),
+        }
+
+
+def test_c11_a_dry_run_calls_nobody_anything(enterprise, run_import):
+    with tenant(enterprise.pk):
+        anna, li = factories.member("Anna"), factories.member("李四")
+        contact = factories.contact(factories.actor(enterprise, anna), external_userid="wm1", remark="大客户")
+        add_follow(factories.actor(enterprise, li), contact=contact, remark="老李")
+    file = as_csv(("external_userid", "remark", "owner"), ("wm1", "李工", li.userid))
+    assert counts(run_import(file, dry_run=True)) == (1, 0, 1, 0, 0)
+    with tenant(enterprise.pk):
+        assert called() == {"wm1": ("大客户", {"Anna": "大客户", "李四": "老李"})}
+
+
+def test_o2_staff_call_a_contact_by_their_own_friendship_only(enterprise, run_import):
+    """Bob is a friend of Anna's contact: he writes what he calls it, not what Carl does; Dora may not even that."""
+    with tenant(enterprise.pk):
+        codes = ("contacts.view", "contacts.add", "contacts.import", "contacts.edit")
+        role, less = factories.role(*codes, scope="related"), factories.role(*codes[:3], scope="related")
+        anna, bob, carl = (factories.member(name, role=role) for name in ("Anna", "Bob", "Carl"))
+        dora = factories.member("Dora", role=less)
+        contact = factories.contact(factories.actor(enterprise, anna), external_userid="wm1", remark="大客户")
+        for member in (bob, carl, dora):
+            add_follow(factories.actor(enterprise, member), contact=contact, remark=member.name)
+    friends = {"Anna": "大客户", "Bob": "Bob", "Carl": "Carl", "Dora": "Dora"}
+    header = ("external_userid", "remark", "owner")
+    for importer, named, column in ((bob, carl, "owner"), (dora, dora, "remark"), (dora, anna, "remark")):
+        run = run_import(as_csv(header, ("wm1", "老卡", named.userid)), member=importer)
+        assert counts(run) == (1, 0, 0, 0, 1)
+        with tenant(enterprise.pk):
+            assert ImportRefusal.objects.filter(job_id=run.pk).values_list("code", "column").get() == (
+                "forbidden",
+                column,
+            )
+            assert called() == {"wm1": ("大客户", friends)}
+    assert counts(run_import(as_csv(header, ("wm1", "老王", bob.userid)), member=bob)) == (1, 0, 1, 0, 0)
+    with tenant(enterprise.pk):
+        assert called() == {"wm1": ("大客户", friends | {"Bob": "老王"})}
 
 
 def test_q10_as_many_as_fit_the_first_rows_win(enterprise, run_import):
