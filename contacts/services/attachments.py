@@ -73,9 +73,14 @@ class FileTooLarge(Invalid):
 
 def attach(actor: Actor, *, follow_up: FollowUp, file: File) -> FollowUpFile:
     """Keep a file of a follow-up. What it is called and what it holds must agree; raises Invalid, Conflict."""
+    # As it stands now, locked: the number of files is exact, and they belong to whom the follow-up belongs to.
+    locked = FollowUp.objects.select_for_update(no_key=True, of=("self",)).select_related("contact")
+    found = locked.filter(pk=follow_up.pk).first()
+    if found is None:
+        raise NotFound()
+    follow_up = found
     agenda.require_change(actor, follow_up)
     limits = policy()
-    FollowUp.objects.select_for_update(no_key=True).get(pk=follow_up.pk)  # the number of files is exact
     if FollowUpFile.objects.filter(follow_up=follow_up).count() >= limits.attachments:
         raise Conflict(
             _("A follow-up has at most %(limit)s files.") % {"limit": limits.attachments},

@@ -17,7 +17,7 @@ from contacts.models import Contact, Interaction, Purchase
 from contacts.rules import Activity, Kind, Right, Side, Status
 from contacts.services.grading import regrade
 from contacts.services.returns import WRITES, come_back
-from contacts.services.steps import hold, past
+from contacts.services.steps import hold, past, touch
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Member
@@ -59,10 +59,7 @@ def record_interaction(
     stored = Interaction.objects.select_related("member").get(contact=contact, key=entry.key)
     if stored.pk != entry.pk:
         return stored, False
-    changes: dict[str, Any] = {"last_contact_at": Greatest("last_contact_at", at)}
-    if kind.side is Side.CUSTOMER:
-        changes |= _customer_side(kind, at, policy())
-    Contact.objects.filter(pk=contact.pk).update(**changes)
+    touch(contact.pk, at, **(_customer_side(kind, at, policy()) if kind.side is Side.CUSTOMER else {}))
     audit.record(actor, "contact.interaction_recorded", contact, after={"kind": kind.value, "at": at.isoformat()})
     if (
         kind in WRITES
@@ -96,8 +93,7 @@ def record_purchase(
         _same_order(stored, purchase)
         return stored, False
     kind = Kind.REFUND if amount < 0 else Kind.PURCHASE
-    changes = _customer_side(kind, paid_at, policy())
-    Contact.objects.filter(pk=contact.pk).update(last_contact_at=Greatest("last_contact_at", paid_at), **changes)
+    touch(contact.pk, paid_at, **_customer_side(kind, paid_at, policy()))
     before = contact.grade
     regrade([contact.pk], clock.now())
     contact.refresh_from_db()

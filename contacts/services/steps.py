@@ -12,7 +12,7 @@ from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
-from common.errors import Conflict, Forbidden, Invalid
+from common.errors import Conflict, Forbidden, Invalid, NotFound
 from common.ids import uuid7
 from common.sql import execute, insert
 from common.tenancy import current_enterprise_id
@@ -42,8 +42,14 @@ def find_or_make(person: Contact) -> tuple[Contact, bool]:
 
 
 def locked(contact: Contact) -> Contact:
-    """The contact's row as it is now, locked until the end of the transaction."""
-    return Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+    """The contact's row as it is now, locked until the end of the transaction.
+
+    NotFound when it was merged into another one a moment ago: nothing may come to stand where nobody sees it.
+    """
+    found = Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+    if found.merged_into_id is not None:
+        raise NotFound()
+    return found
 
 
 def lock_all(contacts: Sequence[UUID]) -> None:
@@ -186,8 +192,13 @@ def note(
 
 
 def touch(contact_id: UUID, at: datetime, **changes: Any) -> None:
-    """There was contact at `at`: carried on the contact, so that no job has to scan events (C6)."""
-    Contact.objects.filter(pk=contact_id).update(last_contact_at=Greatest("last_contact_at", at), **changes)
+    """There was contact at `at`: carried on the contact, so that no job has to scan events (C6).
+
+    As an update that needs no lock before it; NotFound, as of `locked`, when the contact was merged meanwhile.
+    """
+    stands = Contact.objects.filter(pk=contact_id, merged_into=None)
+    if not stands.update(last_contact_at=Greatest("last_contact_at", at), **changes):
+        raise NotFound()
 
 
 def place(contact: Contact, source: str = "") -> quota.Place:

@@ -1,23 +1,25 @@
 """C1, Q1, Q14: two contacts that are one person; merging, taking it back, one place freed."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from common import clock
-from common.errors import Conflict, Forbidden, Invalid, Refusal
+from common.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from common.sql import execute
 from common.tenancy import tenant
-from contacts.models import Contact, ContactMerge, Follow, FollowTag, Interaction, MergeItem, Purchase
-from contacts.services import follow_ups, merges, tags
-from contacts.services.contacts import add_contact, archive_contact
+from contacts.models import Contact, ContactMerge, Follow, FollowTag, FollowUp, Interaction, MergeItem, Purchase
+from contacts.services import attachments, follow_ups, merges, tags
+from contacts.services.contacts import add_contact, archive_contact, edit_contact, set_grade
 from contacts.services.groups import Person, create_group, invite
 from contacts.services.history import record_interaction, record_purchase
-from contacts.services.relations import end_follow
+from contacts.services.relations import add_follow, end_follow
+from enterprises.models import AuditEntry
 from quota.models import LedgerEntry
 from quota.services import verify_counts
 from tests import factories, services
@@ -304,6 +306,77 @@ def test_q14_undoing_many_times_at_once_takes_one_place():
 
     assert sorted(in_parallel([work] * 6)) == ["already_undone"] * 5 + ["undone"]
     assert consistent(enterprise) == 2
+
+
+# What somebody may be about to do with a contact that is merged away at that moment.
+LATE = {
+    "interaction": lambda actor, gone: record_interaction(actor, contact=gone, kind="message_in", key="late"),
+    "purchase": lambda actor, gone: record_purchase(actor, contact=gone, order_no="late", amount=9),
+    "follow-up": lambda actor, gone: follow_ups.write(actor, contact=gone, text="late"),
+    "friend": lambda actor, gone: add_follow(actor, contact=gone),
+    "edit": lambda actor, gone: edit_contact(actor, contact=gone, remark="late"),
+    "archive": lambda actor, gone: archive_contact(actor, contact=gone),
+    "grade": lambda actor, gone: set_grade(actor, contact=gone, grade="high"),
+}
+
+
+@pytest.mark.parametrize("work", LATE)
+@pytest.mark.usefixtures("committed_db")
+def test_c1_nothing_comes_to_stand_with_somebody_who_is_merged_away_at_that_moment(work):
+    """It waits for the merge, then finds nobody; without that it would stand where nobody sees it."""
+    enterprise = factories.enterprise()
+    kept, gone = two(enterprise)
+
+    def late():
+        try:
+            with tenant(enterprise.pk):
+                LATE[work](factories.super_admin(enterprise), gone)
+        except NotFound:
+            return "nobody"
+        return "done"
+
+    with ThreadPoolExecutor(1) as pool:
+        with tenant(enterprise.pk):
+            merges.merge(factories.super_admin(enterprise), contact=kept, gone=gone)
+            before = left_with(gone)
+            running = pool.submit(closing(late))
+            factories.wait_for_blocked()
+        assert running.result() == "nobody"
+    with tenant(enterprise.pk):
+        assert left_with(gone) == before
+    assert consistent(enterprise) == 1
+
+
+def left_with(contact):
+    """All that stands with a contact itself."""
+    contact = Contact.objects.get(pk=contact.pk)
+    return (
+        *(getattr(contact, name) for name in ("status", "remark", "grade", "version", "last_contact_at")),
+        *(
+            model.objects.filter(contact=contact).count()
+            for model in (Interaction, Purchase, Follow, FollowUp, FollowTag)
+        ),
+        AuditEntry.objects.count(),
+    )
+
+
+def closing(work):
+    """In a thread: with its own connection, closed at the end."""
+
+    def run():
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    return run
+
+
+def test_c1_a_file_goes_to_whom_the_follow_up_belongs_to_by_now(team, pair):
+    kept, gone = pair
+    written = follow_ups.write(team.admin, contact=gone, text="x")
+    merges.merge(team.admin, contact=kept, gone=gone)
+    assert attachments.attach(team.admin, follow_up=written, file=pdf()).contact_id == kept.pk
 
 
 @pytest.mark.usefixtures("committed_db")
