@@ -71,6 +71,7 @@ class Privacy(OneContact):
             self.actor.require("contacts.delete")
         context = {
             "contact": contact,
+            "asked_for": persons.asked_for(contact),
             "form": form,
             "back": self.address(contact),
             "may_export": may("contacts.export") and may("contacts.phones"),

@@ -18,7 +18,10 @@ class PhonesShape(serializers.Serializer):
 
 
 class Erasure(Body):
-    confirm = serializers.CharField(max_length=128, help_text="The name of the contact, exactly as it is written.")
+    confirm = serializers.CharField(
+        max_length=128,
+        help_text="The name of the contact, as it is written; of a name that cannot be seen, the external user id.",
+    )
 
 
 class PhonesView(ContactView):
@@ -32,7 +35,7 @@ class PhonesView(ContactView):
 
 
 class PersonExportView(ContactView):
-    """Everything that is kept about a person, as a JSON file: the report of the job."""
+    """Everything that is kept about a person, files included, as a JSON file: the report of the job."""
 
     permissions = {"POST": "contacts.export"}
 

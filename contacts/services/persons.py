@@ -5,11 +5,14 @@ both are complete by the same list. What must stay of an erased person is the le
 served, and the audit trail, which says that something was done; both without a name and without what was written.
 """
 
+import base64
+import unicodedata
 from collections.abc import Iterator
 from typing import IO, Any
 from uuid import UUID
 
 import orjson
+from django.core.files.storage import default_storage
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +22,8 @@ from common.tenancy import current_enterprise_id
 from contacts import access
 from contacts.models import Contact
 from contacts.rules import Right, Status
-from contacts.services.bulk.removal import BELONGINGS, FILES, delete_one, take_names_off
+from contacts.services import attachments
+from contacts.services.bulk.removal import BELONGINGS, EXPORT_OF_ONE, FILES, delete_one, take_names_off
 from contacts.services.steps import place
 from enterprises import audit
 from enterprises.actors import Actor
@@ -28,7 +32,6 @@ from jobs.models import JobRun
 from jobs.runner import JobContext
 from quota import services as quota
 
-EXPORT_JOB = "contacts.export_person"
 ERASE_JOB = "contacts.erase_person"
 CHUNK = 1000
 
@@ -36,8 +39,8 @@ CHUNK = 1000
 DERIVED = frozenset({"contacts_searchentry"})
 # What other tables say of the contact, whom no key leads to.
 TRACES = {
-    "quota_ledgerentry": "contact_id = %(contact)s",
-    "enterprises_auditentry": "subject_id = %(contact)s AND subject_type = 'contact'",
+    "quota_ledgerentry": "contact_id = ANY (%(contacts)s)",
+    "enterprises_auditentry": "subject_id = ANY (%(contacts)s) AND subject_type = 'contact'",
 }
 
 
@@ -46,22 +49,23 @@ def start_export(actor: Actor, *, contact: Contact) -> JobRun:
     actor.require("contacts.export")
     actor.require("contacts.phones")
     access.require(actor, contact, Right.SEE)
-    return jobs.enqueue(actor, name=EXPORT_JOB, params={"contact": str(contact.pk)})
+    return jobs.enqueue(actor, name=EXPORT_OF_ONE, params={"contact": str(contact.pk)})
 
 
 def write_export(context: JobContext) -> dict[str, Any]:
-    """The job: one snapshot, table by table, row by row."""
+    """The job: one snapshot, table by table, row by row; of the contact and of those that were merged into it."""
     with context.report(f"{context.params['contact']}.json") as stream, context.step():
         contact = _contact(context)
-        params = {"enterprise": current_enterprise_id(), "contact": contact.pk}
-        kept = {"contacts_contact": "id = %(contact)s"}
-        kept |= {table: "contact_id = %(contact)s" for table in (*BELONGINGS, FILES) if table not in DERIVED}
+        params = {"enterprise": current_enterprise_id(), "contacts": [one.pk for one in _same_person(contact)]}
+        kept = {"contacts_contact": "id = ANY (%(contacts)s)"}
+        kept |= {table: "contact_id = ANY (%(contacts)s)" for table in (*BELONGINGS, FILES) if table not in DERIVED}
         counts = {}
         stream.write(b"{")
         for number, (table, condition) in enumerate({**kept, **TRACES}.items()):
             stream.write(b"," if number else b"")
             stream.write(orjson.dumps(table) + b":[")
-            counts[table] = _copy(stream, _rows(table, condition, params))
+            found = _rows(table, condition, params)
+            counts[table] = _copy(stream, map(_with_content, found) if table == FILES else found)
             stream.write(b"]")
             context.progress(sum(counts.values()))
         stream.write(b"}")
@@ -71,11 +75,22 @@ def write_export(context: JobContext) -> dict[str, Any]:
 
 
 def start_erasure(actor: Actor, *, contact: Contact, confirm: str) -> JobRun:
-    """Queue the erasure of a person. It cannot be undone, so `confirm` must be the contact's name as it is written."""
+    """Queue the erasure of a person. It cannot be undone, so `confirm` must be what `asked_for` says."""
     access.require(actor, contact, Right.DELETE)
-    if confirm.strip() != contact.name:
+    if _typed(confirm) != _typed(asked_for(contact)):
         raise Invalid({"confirm": [_("Type the name of the contact exactly as it is written.")]})
     return jobs.enqueue(actor, name=ERASE_JOB, params={"contact": str(contact.pk)})
+
+
+def asked_for(contact: Contact) -> str:
+    """What is to be typed in to erase a person: the name; of one that cannot be seen, the external user id."""
+    return contact.name if _typed(contact.name) else contact.external_userid
+
+
+def _typed(text: str) -> str:
+    """What can be typed of a text: without what nobody sees (direction marks, joiners), any white space as a blank."""
+    seen = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", seen).split())
 
 
 def erase(context: JobContext) -> dict[str, Any]:
@@ -84,7 +99,7 @@ def erase(context: JobContext) -> dict[str, Any]:
         contact = Contact.objects.select_for_update(no_key=False).get(pk=_contact(context).pk)
         access.require(context.actor, contact, Right.DELETE)
         served = contact.status == Status.ACTIVE
-        known = list(Contact.objects.filter(Q(pk=contact.pk) | Q(merged_into=contact)))
+        known = _same_person(contact)
         deleted = delete_one(contact.pk)
         if served:
             quota.release(context.actor, places=[place(contact)], reason=quota.Reason.DELETED)
@@ -125,6 +140,22 @@ def _contact(context: JobContext) -> Contact:
     if contact is None:
         raise NotFound()
     return contact
+
+
+def _same_person(contact: Contact) -> list[Contact]:
+    """The contact, and those that were merged into it: one person."""
+    return list(Contact.objects.filter(Q(pk=contact.pk) | Q(merged_into=contact)).order_by("id"))
+
+
+def _with_content(text: str) -> str:
+    """The row of a file, with what is in it as base64; null when it is gone."""
+    row = orjson.loads(text)
+    try:
+        with default_storage.open(attachments.place_of(UUID(row["id"]), row["extension"])) as file:
+            row["content"] = base64.b64encode(file.read()).decode()
+    except FileNotFoundError:
+        row["content"] = None
+    return orjson.dumps(row).decode()
 
 
 def _rows(table: str, condition: str, params: dict[str, Any]) -> Iterator[str]:

@@ -1,9 +1,11 @@
 """Phone numbers by permission, and everything about one person: as a file, and erased (data protection)."""
 
+import base64
 import json
 
 import pytest
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,15 +14,16 @@ from common.sql import rows
 from common.tenancy import tenant
 from contacts.models import Contact, Follow, Interaction, Purchase, SearchEntry
 from contacts.rules import MASKED_PHONE, masked_phone
-from contacts.services import persons
+from contacts.services import attachments, follow_ups, merges, persons
 from contacts.services.contacts import archive_contact, edit_contact, show_phones
 from contacts.services.exports import start_export
 from contacts.services.history import record_interaction, record_purchase
 from enterprises.models import AuditEntry
+from jobs.models import JobRun
 from jobs.runner import execute_run
 from quota.models import LedgerEntry
 from tests import factories
-from tests.contacts.bulk import consistent
+from tests.contacts.bulk import consistent, do
 
 pytestmark = pytest.mark.django_db
 PHONE = "13800138000"
@@ -140,6 +143,48 @@ def test_everything_about_a_person_is_one_file(enterprise, contact):
         assert AuditEntry.objects.get(action="contact.person_exported").subject_id == contact.pk
 
 
+def test_the_file_holds_what_was_attached_and_who_was_merged_into_the_person(enterprise, contact):
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        twin = factories.contact(actor, name="小明", external_userid="wmTwin", phones=["13900139000"])
+        record_interaction(actor, contact=twin, kind="call", key="said")
+        written = follow_ups.write(actor, contact=twin, text="x")
+        content = b"%PDF-1.7 \x00\xff"
+        kept_file = attachments.attach(actor, follow_up=written, file=SimpleUploadedFile("报价.pdf", content))
+        lost_file = attachments.attach(actor, follow_up=written, file=SimpleUploadedFile("空.pdf", content))
+        default_storage.delete(attachments.place(lost_file))
+        merges.merge(actor, contact=contact, gone=twin)
+        factories.contact(actor, name="李四", phones=["13700137000"])
+    text = report(done(enterprise, persons.start_export, contact=contact))
+    kept = json.loads(text)
+    assert {row["external_userid"]: row["phones"][-1] for row in kept["contacts_contact"]} == {
+        "wm1": "13900139000", "wmTwin": "13900139000",
+    }  # fmt: skip
+    assert "said" in {row["key"] for row in kept["contacts_interaction"]}
+    files = {row["name"]: row["content"] for row in kept["contacts_followupfile"]}
+    assert base64.b64decode(files[kept_file.name]) == content and files[lost_file.name] is None
+    assert "李四" not in text and "13700137000" not in text
+
+
+@pytest.mark.parametrize("how", ["erased", "deleted"])
+def test_c8_the_file_about_a_person_goes_with_them(how, enterprise, contact, django_capture_on_commit_callbacks):
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        other = factories.contact(actor)
+        for one in (contact, other):
+            archive_contact(actor, contact=one)
+    mine, others = (done(enterprise, persons.start_export, contact=one) for one in (contact, other))
+    assert default_storage.exists(mine.report)
+    with django_capture_on_commit_callbacks(execute=True):
+        if how == "erased":
+            done(enterprise, persons.start_erasure, contact=contact, confirm=contact.name)
+        else:
+            assert do(enterprise, "delete", ids=[contact.pk], params={"count": 1}).result["done"] == 1
+    assert not default_storage.exists(mine.report) and default_storage.exists(others.report)
+    with tenant(enterprise.pk):
+        assert [JobRun.objects.get(pk=run.pk).report for run in (mine, others)] == ["", others.report]
+
+
 def test_a_long_history_is_written_chunk_by_chunk(enterprise, contact, monkeypatch):
     monkeypatch.setattr(persons, "CHUNK", 2)
     with tenant(enterprise.pk):
@@ -179,6 +224,30 @@ def test_erasing_asks_for_the_name_and_for_the_right(enterprise, contact, blind)
         with pytest.raises(Forbidden):
             persons.start_export(factories.actor(enterprise, blind), contact=contact)
         assert Contact.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("a\u200bb", "ab"),
+        ("\u202eevil\u200f", "evil"),
+        ("王\n小  明", "王 小 明"),
+        ("👩‍👩‍👧‍👦", "👩‍👩‍👧‍👦"),
+        ("e\u0301", "\u00e9"),
+        ("\u200b\u2060", "wm1"),
+    ],
+)
+def test_a_person_whose_name_nobody_can_type_can_be_erased(name, typed, enterprise, contact):
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        contact.name = name
+        contact.save(update_fields=["name"])
+        for wrong in ("", "\u200b", "王小明", typed.upper() + "x"):
+            with pytest.raises(Invalid):
+                persons.start_erasure(actor, contact=contact, confirm=wrong)
+    assert done(enterprise, persons.start_erasure, contact=contact, confirm=typed).state == "done"
+    with tenant(enterprise.pk):
+        assert not Contact.objects.exists()
 
 
 def test_erasing_twice_finds_nobody(enterprise, contact):

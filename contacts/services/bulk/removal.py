@@ -1,14 +1,21 @@
 """Deleting for good (C8): only what takes no place; the ledger and the audit trail outlive it."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
+
+from django.db import transaction
 
 from common.sql import execute, rows
 from common.tenancy import current_enterprise_id
 from contacts.services import attachments
 from contacts.services.bulk.batch import DONE, Batch
+from jobs import files
 
 CANNOT_DELETE = "CASE WHEN contact.status = 'active' THEN 'not_archived' ELSE '' END"
+
+# The job that writes everything about one person into a file (contacts.services.persons).
+EXPORT_OF_ONE = "contacts.export_person"
 
 # What belongs to a contact and goes with it, in the order of deletion; rooms above append theirs.
 BELONGINGS = [
@@ -95,6 +102,22 @@ def take_names_off(contacts: str, params: dict[str, Any]) -> None:
         """,
     ):
         execute(statement.format(contacts=contacts), params)
+    _remove_exports(contacts, params)
+
+
+def _remove_exports(contacts: str, params: dict[str, Any]) -> None:
+    """What was written of one person as a file goes with them, once that is committed."""
+    made = rows(
+        f"""
+        UPDATE jobs_jobrun AS run SET report = '' FROM {contacts} AS gone (id)
+        WHERE run.enterprise_id = %(enterprise)s AND run.name = %(export)s AND run.report <> ''
+          AND run.params ->> 'contact' = gone.id::text
+        RETURNING run.id
+        """,
+        {**params, "export": EXPORT_OF_ONE},
+    )
+    for (run,) in made:
+        transaction.on_commit(partial(files.remove, current_enterprise_id(), run), robust=True)
 
 
 def _delete_files(batch: Batch) -> None:
