@@ -2,12 +2,13 @@
 
 Texts are read in *units*: a Chinese character (with its readings), a word, a number, an emoji. From units come terms:
 
-* a character with the next one: 王小明 has 王小, 小明, 明; "小" finds what begins with it, "小明" is one;
+* a character with the next one, or with the number behind it: 王小明 has 王小, 小明, 明; 店12 has 店12; "小" finds what
+  begins with it, "小明" is one;
 * a reading, a word or a number: wang, xiao, ming; "wa" finds what begins with it;
-* the initials of neighbours: -wx, -xm.
+* the initials of neighbours, and behind a syllable what the next one is called: -wx, -xm, -wang-xiao, -xiao-ming.
 
-So two characters, two letters or two initials are one look-up in an inverted index. Terms stand behind a short mark
-of the enterprise, so that an index over all enterprises is read only where it is the enterprise's own.
+So two characters, two letters, two initials or two syllables are one look-up in an inverted index. Terms stand behind a
+short mark of the enterprise, so that an index over all enterprises is read only where it is the enterprise's own.
 """
 
 import base64
@@ -46,6 +47,10 @@ class Unit:
     alone: bool
     names: tuple[str, ...]
     initials: tuple[str, ...]
+
+    @property
+    def is_number(self) -> bool:
+        return not self.alone and self.text[0].isnumeric()
 
 
 def mark(enterprise_id: UUID) -> str:
@@ -111,8 +116,9 @@ def terms(texts: Iterable[str], phones: Iterable[str] = ()) -> set[str]:
             found.update(piece.names)
             if before is not None:
                 found.update(_neighbours(before, piece))
+                found.update(_syllables(before, piece))
                 if before.alone:
-                    found.add(before.text + piece.text if piece.alone else before.text)
+                    found.add(before.text + piece.text if piece.alone or piece.is_number else before.text)
             before = piece
         if before is not None and before.alone:
             found.add(before.text)
@@ -126,6 +132,19 @@ def terms(texts: Iterable[str], phones: Iterable[str] = ()) -> set[str]:
 @lru_cache(16_384)
 def _neighbours(one: Unit, two: Unit) -> tuple[str, ...]:
     return tuple(f"-{a}{b}" for a in one.initials for b in two.initials)
+
+
+@lru_cache(16_384)
+def _syllables(one: Unit, two: Unit) -> tuple[str, ...]:
+    """Nobody can ask for more of a long word than a syllable has letters, nor for what is no syllable."""
+    heads = [name for name in one.names if _is_syllable(name)]
+    tails = [name[:LONGEST_SYLLABLE] for name in two.names if name[0] in BEGINNINGS]
+    return tuple(f"-{a}-{b}" for a in heads for b in tails)
+
+
+def _is_syllable(part: str) -> bool:
+    """A single letter, of which some are syllables, is meant as an initial."""
+    return len(part) > 1 and part in SYLLABLES
 
 
 # --- What is asked ----------------------------------------------------------------------------------------
@@ -175,16 +194,16 @@ class _Asked:
         for number, piece in enumerate(pieces):
             before = pieces[number - 1] if number else None
             after = pieces[number + 1] if number + 1 < len(pieces) else None
-            is_number = not piece.alone and piece.text[0].isnumeric()
             pair = before is not None and before.alone and piece.alone
-            near = _next_to(before, piece) if before and not pair and not is_number else ()
+            near = _next_to(before, piece) if before and not pair and not piece.is_number else ()
             if piece.alone and after and after.alone:
                 wanted.append(self.term(piece.text + after.text))
             elif piece.alone and not pair:
                 wanted.append(self.beginning(piece.text))
-            elif is_number:
+            elif piece.is_number:
+                behind = before.text if before and before.alone else ""
                 phone = self.phones and len(piece.text) >= SHORTEST_PHONE
-                wanted.append(_any([self.beginning(sign + piece.text) for sign in ("", "#")[: 1 + phone]]))
+                wanted.append(_any([self.beginning(sign + piece.text) for sign in (behind, "#")[: 1 + phone]]))
             elif not piece.alone and not (near and len(piece.text) == 1):
                 wanted.append(_any([_all(way) for way in self.ways(piece.text)]))
             wanted.append(_any([self.term(term) for term in near]))
@@ -194,10 +213,18 @@ class _Asked:
         """The ways to read letters: as the beginning of a word or a reading, or as several readings in a row."""
         yield [self.beginning(word)]
         for way in rows_of_syllables(word):
-            whole = [self.term(one) if one in SYLLABLES else self.beginning(one) for one in way[:-1] if len(one) > 1]
-            # Very many begin with a syllable, few of them stand after the one before.
-            last = [self.beginning(way[-1])] if self.whole and len(way[-1]) > 1 else []
-            yield [*whole, *last, *(self.term(f"-{one[0]}{two[0]}") for one, two in pairwise(way))]
+            end = len(way) - 2
+            yield [self.pair(*pair, last=number == end) for number, pair in enumerate(pairwise(way))]
+
+    def pair(self, one: str, two: str, *, last: bool) -> str:
+        """Two readings in a row, the first one whole or its initial; the last of all may be begun only."""
+        if _is_syllable(one):
+            both = f"-{one}-{two}"
+            return self.term(both) if _is_syllable(two) and not last else self.beginning(both)
+        begun = self.beginning(one) if len(one) > 1 else ""
+        # Very many begin with a syllable, few of them stand behind this initial.
+        rest = self.beginning(two) if self.whole and last and len(two) > 1 else ""
+        return _all([begun, rest, self.term(f"-{one[0]}{two[0]}")])
 
     def term(self, term: str) -> str:
         return f"'{self.mark}{term}'"

@@ -31,7 +31,7 @@ SURELY = 5 * FEW  # with so many expected none are collected first
 LOOKED_AT = 8_000  # when so many are expected of what is sought, `contacts_found` need not try: it looks at no more
 NEAR = 4_000  # of several words it is not known, but expected: the list is walked down so far, then they are collected
 SAMPLE = 2_000
-POOL = 200  # so many of them are ranked
+POOL = 100  # so many of them are ranked
 _SHOWN = ("id", "external_userid", "name", "remark", "kind", "company", "status", "owner_id")  # as the model has them
 
 _HITS = """SELECT id FROM contacts_found({sought}, %s::tsquery, {most}) AS hit (id)
@@ -143,7 +143,7 @@ def suggestions(actor: Actor, text: str, *, size: int = 8) -> list[Suggestion]:
 def _best(contacts: QuerySet, text: str, size: int) -> tuple[list[Contact], Remarks]:
     """Those whom `text` fits best, and what friends call those whose own names it is not, if that matters.
 
-    Two hundred are many to make objects of: they are plain rows until it is known who is shown.
+    A hundred are many to make objects of: they are plain rows until it is known who is shown.
     """
     begins = Q(name__startswith=text) | Q(remark__startswith=text)
     whole = Case(When(Q(name=text) | Q(remark=text), then=0), default=1)

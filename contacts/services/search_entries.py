@@ -18,7 +18,7 @@ REMARKS = """(SELECT array_agg(DISTINCT follow.remark COLLATE "C") AS remarks FR
     WHERE follow.enterprise_id = contact.enterprise_id AND follow.contact_id = contact.id
       AND follow.remark NOT IN ('', contact.remark)) AS friends"""
 # Of the texts that an entry is made of, and of the rules of terms: raise the number when those change.
-VERSION = "1"
+VERSION = "2"
 FINGERPRINT = f"""md5(concat_ws(chr(31), '{VERSION}', contact.name, contact.remark, contact.company,
     array_to_string(contact.phones, ' '), array_to_string(friends.remarks, chr(30))))::uuid"""
 _STALE = f"""(SELECT entry.fingerprint FROM contacts_searchentry AS entry

@@ -96,13 +96,29 @@ def test_c11_two_digits_are_no_phone_number():
 
 
 def test_c11_the_index_is_not_asked_what_a_look_at_the_row_answers():
-    asked = question("wangxiao", ENTERPRISE)
+    asked = question("wxiao", ENTERPRISE)
     own = mark(ENTERPRISE)
     assert f"'{own}xiao':*" in asked.wanted and f"'{own}xiao':*" not in asked.sought
+    for whole in ("wangxiao", "wangxm", "王小"):
+        assert question(whole, ENTERPRISE).sought == question(whole, ENTERPRISE).wanted
+    assert question("wangxiao", ENTERPRISE).wanted == f"('{own}wangxiao':* | '{own}-wang-xiao':*)"
     beside = question("王 小明 wang", ENTERPRISE)
     assert beside.sought == f"'{own}小明'" and f"'{own}王':* & " in beside.wanted and f"'{own}wang':*" in beside.wanted
     assert question("王 12", ENTERPRISE).sought == question("王 12", ENTERPRISE).wanted, "nothing would be left"
-    assert f"'{own}-wx'" in asked.sought and question("王小", ENTERPRISE).sought == question("王小", ENTERPRISE).wanted
+    assert f"'{own}-wx'" in asked.sought
+
+
+def test_c11_a_number_behind_a_character_is_sought_together_with_it():
+    assert all(finds(text, "王商贸12号") for text in ("商贸1", "商贸12", "贸12", "12", "12号", "王 12", "贸"))
+    assert not finds("商贸12", "商贸公司", "12号店") and not finds("商贸2", "商贸12")
+    assert finds("王138", "王", phones=("13812345678",)) and not finds("王139", "王", phones=("13812345678",))
+
+
+def test_c11_syllables_are_neighbours_when_they_are_typed_as_one_word():
+    assert all(finds(text, "王伟小明") for text in ("wangw", "wangwei", "weixiao", "weixiaom", "weixm", "wxiaom", "wwxm"))
+    assert finds("wei wang", "王伟小明")
+    assert not finds("weiwang", "王伟小明") and not finds("wangxiao", "王伟小明") and not finds("xiaowang", "王小小明")
+    assert finds("wangwei", "Wang Weiland") and finds("lia", "Li Anna")
 
 
 def test_c11_phones_find_nobody_for_those_who_may_not_see_them():
