@@ -115,7 +115,9 @@ def test_c11_a_number_behind_a_character_is_sought_together_with_it():
 
 
 def test_c11_syllables_are_neighbours_when_they_are_typed_as_one_word():
-    assert all(finds(text, "王伟小明") for text in ("wangw", "wangwei", "weixiao", "weixiaom", "weixm", "wxiaom", "wwxm"))
+    assert all(
+        finds(text, "王伟小明") for text in ("wangw", "wangwei", "weixiao", "weixiaom", "weixm", "wxiaom", "wwxm")
+    )
     assert finds("wei wang", "王伟小明")
     assert not finds("weiwang", "王伟小明") and not finds("wangxiao", "王伟小明") and not finds("xiaowang", "王小小明")
     assert finds("wangwei", "Wang Weiland") and finds("lia", "Li Anna")
