@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import (
     Avg,
@@ -165,7 +166,7 @@ class Report:
     kept: dict[Kept, int]
     monthly: bool
     trend: list[tuple[date, int, int, int]]
-    members: list[tuple[str, int]]
+    members: list[tuple[UUID, str, int]]
     sources: list[tuple[str, int]]
 
 
@@ -196,13 +197,14 @@ def report(actor: Actor, asked: Asked) -> Report:
         kept={one: lengths.get(one.value, 0) for one in Kept},
         monthly=monthly,
         trend=[(day, *trend.get(day, (0, 0, 0))) for day in _days(asked, monthly)],
-        members=_top(found, "member__name"),
+        # By id: two members may have one name.
+        members=_top(found, "member_id", "member__name"),
         sources=_top(found, "source"),
     )
 
 
-def _top(found: QuerySet, name: str) -> list[tuple[str, int]]:
-    counted = found.values_list(name).annotate(number=Count("id")).order_by("-number", name)
+def _top(found: QuerySet, *names: str) -> list[tuple[Any, ...]]:
+    counted = found.values_list(*names).annotate(number=Count("id")).order_by("-number", *reversed(names))
     return list(counted[:TOP])
 
 

@@ -44,6 +44,10 @@ class LossShareShape(serializers.Serializer):
     number = serializers.IntegerField()
 
 
+class LossMemberShape(shapes.NamedShape):
+    number = serializers.IntegerField()
+
+
 class LossReportShape(serializers.Serializer):
     total = serializers.IntegerField()
     by = serializers.DictField(child=serializers.IntegerField())
@@ -51,7 +55,7 @@ class LossReportShape(serializers.Serializer):
     kept = serializers.DictField(child=serializers.IntegerField(), help_text=_("How long they were kept."))
     monthly = serializers.BooleanField(help_text=_("Is the trend by months? Up to 92 days it is by days."))
     trend = LossTrendShape(many=True)
-    members = LossShareShape(many=True)
+    members = LossMemberShape(many=True)
     sources = LossShareShape(many=True)
 
 
@@ -125,7 +129,7 @@ class ReportView(ContactView):
                     {"date": day, "contact": contact, "member": member, "both": both}
                     for day, contact, member, both in found.trend
                 ],
-                "members": [{"name": name, "number": number} for name, number in found.members],
+                "members": [{"id": pk, "name": name, "number": number} for pk, name, number in found.members],
                 "sources": [{"name": name, "number": number} for name, number in found.sources],
             }
         )

@@ -16,15 +16,16 @@ from hypothesis import strategies as st
 from icalendar import Calendar
 
 from common import clock
-from common.errors import Conflict, Forbidden, Invalid
+from common.errors import Conflict, Forbidden, Invalid, Stale
 from common.ids import uuid7
 from common.tenancy import tenant
 from contacts import agenda
 from contacts.models import CalendarFeed, Contact, FollowUp, FollowUpFile, Interaction
 from contacts.rules import Plan, plan, tomorrow
 from contacts.services import attachments, calendars, follow_ups
-from contacts.services.relations import change_owner
-from enterprises.models import AuditEntry, Member
+from contacts.services.relations import change_owner, end_follow
+from enterprises.models import AuditEntry, Enterprise, Member, User
+from enterprises.services.members import resign_member
 from jobs import schedule
 from jobs.models import Delivery, JobRun, Notification
 from jobs.runner import execute_run
@@ -158,6 +159,18 @@ def test_c14_editing_and_deleting_follow_on_the_timeline(inside):
     assert Interaction.objects.get(kind="follow_up").data["text"] == "y"
     follow_ups.delete(inside, follow_up=made)
     assert not FollowUp.objects.exists() and not Interaction.objects.filter(kind="follow_up").exists()
+
+
+def test_c14_an_edit_of_an_older_version_is_refused_and_changes_nothing(inside):
+    """Two forms are open; the second to be sent does not overwrite the first unseen."""
+    made = follow_ups.write(inside, contact=factories.contact(inside), text="x")
+    follow_ups.edit(inside, follow_up=made, version=1, text="first")
+    entries = AuditEntry.objects.count()
+    with pytest.raises(Stale) as refused:
+        follow_ups.edit(inside, follow_up=made, version=1, text="second")
+    assert refused.value.extra["version"] == 2
+    made.refresh_from_db()
+    assert (made.text, made.version, AuditEntry.objects.count()) == ("first", 2, entries)
 
 
 def test_o6_what_the_former_owner_planned_passes_to_the_new_one(team):
@@ -309,6 +322,15 @@ def written(inside):
     return follow_ups.write(inside, contact=factories.contact(inside), text="x")
 
 
+MEDIA = {
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "txt": "text/plain",
+    "csv": "text/csv",
+}
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -320,12 +342,15 @@ def written(inside):
     ],
 )
 def test_c14_files_are_kept_under_an_id_and_come_back_as_they_were(name, content, inside, written):
-    kept = attachments.attach(inside, follow_up=written, file=SimpleUploadedFile(name, content))
+    sent = SimpleUploadedFile(name, content, content_type="text/html")
+    kept = attachments.attach(inside, follow_up=written, file=sent)
     assert (kept.name, kept.size) == (name.replace("PDF", "pdf"), len(content))
     answer = attachments.download(kept)
     assert b"".join(answer.streaming_content) == content
     assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Cache-Control"] == "private, no-store"
     assert answer["Content-Disposition"].startswith("attachment")
+    assert answer["Content-Type"] == MEDIA[kept.extension], "by its name as it was checked, never as the sender says"
     assert str(kept.pk) in attachments.place(kept) and name not in attachments.place(kept)
 
 
@@ -358,6 +383,11 @@ def test_c14_a_path_in_a_file_name_leads_nowhere(inside, written):
     kept = attachments.attach(inside, follow_up=written, file=pdf("..\\..\\etc/passwd\x07.pdf"))
     assert kept.name == "passwd.pdf"
     assert attachments.place(kept).startswith(f"attachments/{inside.enterprise.pk}/")
+
+
+@pytest.mark.parametrize("turn", "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+def test_c14_a_file_name_ends_as_it_seems_to_end(turn, inside, written):
+    assert attachments.attach(inside, follow_up=written, file=pdf(f"exe.{turn}fdp.pdf")).name == "exe.fdp.pdf"
 
 
 def test_c14_the_number_of_files_is_policy_and_exact(committed_db):
@@ -474,14 +504,55 @@ def test_c14_a_calendar_address_can_be_revoked_and_made_anew(enterprise, other_e
     assert Client().get(path(enterprise, second)).status_code == 404
 
 
-def test_c14_the_calendar_of_a_disabled_member_is_closed(enterprise):
+def _no_longer_reads(member):
+    member.role = factories.role("members.view")
+    member.save(update_fields=["role"])
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda member: Member.objects.filter(pk=member.pk).update(status=Member.Status.DISABLED),
+        lambda member: resign_member(factories.super_admin(Enterprise.objects.get()), member=member),
+        lambda member: User.objects.filter(pk=member.user_id).update(is_active=False),
+        lambda member: Enterprise.objects.filter(pk=member.enterprise_id).update(status=Enterprise.Status.SUSPENDED),
+        _no_longer_reads,
+    ],
+    ids=["disabled", "resigned", "no longer a user", "enterprise suspended", "role taken"],
+)
+def test_c14_the_calendar_of_who_may_read_no_more_is_closed(end, enterprise):
     with tenant(enterprise.pk):
         member = factories.member()
+        follow_ups.write(
+            factories.actor(enterprise, member),
+            contact=factories.contact(factories.actor(enterprise, member)), text="x", next_at=clock.now() + HOUR,
+        )  # fmt: skip
         secret = calendars.open_feed(factories.actor(enterprise, member))
-    assert Client().get(path(enterprise, secret)).status_code == 200
+    assert b"VEVENT" in Client().get(path(enterprise, secret)).content
     with tenant(enterprise.pk):
-        Member.objects.filter(pk=member.pk).update(status=Member.Status.DISABLED)
+        end(member)
     assert Client().get(path(enterprise, secret)).status_code == 404
+
+
+def test_c14_o5_the_calendar_is_empty_of_contacts_that_one_sees_no_more(team):
+    enterprise, anna = team.admin.enterprise, team.actors.anna
+    contact = factories.contact(anna)
+    planned = follow_ups.write(anna, contact=contact, text="x", next_at=NOON + HOUR)
+    address = "http://testserver/"
+    assert calendars.calendar(anna, address=address).count(b"BEGIN:VEVENT") == 1
+    Contact.objects.filter(pk=contact.pk).update(owner=team.bob)
+    end_follow(team.admin, contact=contact, member=team.anna, by="member")
+    assert FollowUp.objects.get(pk=planned.pk).assignee == team.anna
+    assert calendars.calendar(factories.actor(enterprise, team.anna), address=address).count(b"BEGIN:VEVENT") == 0
+
+
+def test_c14_the_calendar_holds_a_month_back_and_a_year_ahead(inside):
+    contact = factories.contact(inside)
+    edges = (-timedelta(days=31), -timedelta(days=29), timedelta(days=365), timedelta(days=367))
+    for edge in edges:
+        follow_ups.write(inside, contact=contact, text=f"{edge.days}", next_at=NOON + edge)
+    events = Calendar.from_ical(calendars.calendar(inside, address="http://testserver/")).walk("VEVENT")
+    assert [event["DESCRIPTION"] for event in events] == ["-29", "365"]
 
 
 # --- API ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from common import clock
 from common.errors import Conflict, Invalid
+from common.ids import uuid7
 from common.tenancy import tenant
 from contacts import losses
 from contacts.losses import Asked, By, Kept
@@ -20,6 +21,7 @@ from contacts.rules import Activity, Grade, Risk, risks
 from contacts.services import loss_notices
 from contacts.services.contacts import add_contact
 from contacts.services.relations import end_follow
+from enterprises.models import Member
 from enterprises.policy import Policy
 from jobs.models import Notification
 from tests import factories
@@ -113,7 +115,7 @@ def test_c4_the_report_counts_by_who_when_member_source_and_time_kept(lost):
     assert found.by == {By.CONTACT: 2, By.MEMBER: 1, By.BOTH: 1}
     assert found.average_days == pytest.approx((3 + 48 + 398 + 60) / 4)
     assert found.kept == {Kept.WEEK: 1, Kept.MONTH: 0, Kept.QUARTER: 2, Kept.HALF: 0, Kept.LONGER: 1}
-    assert found.members == [("Anna", 2), ("Bob", 2)]
+    assert [(name, number) for _pk, name, number in found.members] == [("Anna", 2), ("Bob", 2)]
     assert found.sources == [("门店", 2), ("", 1), ("直播", 1)]
     assert not found.monthly and len(found.trend) == 46
     days = {day: numbers for day, *numbers in found.trend if any(numbers)}
@@ -141,6 +143,26 @@ def test_c4_a_long_time_is_drawn_by_months(lost):
 def test_c4_the_report_is_filtered(params, number, lost):
     asked = Asked.parse(lost.admin, params)
     assert losses.losses(lost.admin, asked).count() == losses.report(lost.admin, asked).total == number
+
+
+def test_c4_the_report_of_one_member_counts_theirs_only(lost):
+    """Both members of one name, too: each has their own number (`members` is by id)."""
+    Member.objects.filter(pk__in=[lost.anna.pk, lost.bob.pk]).update(name="张伟")
+    whole = losses.report(lost.admin, Asked.parse(lost.admin, {"from": "2026-01-01"}))
+    assert sorted(whole.members) == sorted([(lost.anna.pk, "张伟", 2), (lost.bob.pk, "张伟", 2)])
+    for member in (lost.anna, lost.bob):
+        asked = Asked.parse(lost.admin, {"from": "2026-01-01", "member": str(member.pk)})
+        assert losses.report(lost.admin, asked).members == [(member.pk, "张伟", 2)]
+        assert {loss.member_id for loss in losses.losses(lost.admin, asked)} == {member.pk}
+    assert losses.report(lost.admin, Asked.parse(lost.admin, {"member": str(uuid7())})).total == 0
+
+
+def test_c4_who_left_is_not_told_of_losses(team):
+    contact = factories.contact(team.actors.anna)
+    add_contact(team.actors.bob, external_userid=contact.external_userid, name="x")
+    Member.objects.filter(pk__in=[team.anna.pk, team.bob.pk]).update(status="disabled")
+    end_follow(team.admin, contact=contact, member=team.bob, by="contact")
+    assert not Notification.objects.exists()
 
 
 def test_c4_o5_one_sees_the_losses_of_contacts_that_one_sees(lost):
@@ -252,6 +274,14 @@ def test_c4_owners_are_warned_once_a_week(team):
     with clock.at(NOON + 7 * DAY):
         loss_notices.warn(team.admin, now=NOON + 7 * DAY)
     assert Notification.objects.count() == 4
+
+
+def test_c4_owners_who_left_are_not_warned(team):
+    friends(team.actors.anna, days=170)
+    friends(team.actors.bob, days=170)
+    Member.objects.filter(pk=team.anna.pk).update(status="disabled")
+    assert loss_notices.warn(team.admin, now=NOON) == 1
+    assert Notification.objects.get().member == team.bob
 
 
 # --- API and console ------------------------------------------------------------------------------------------

@@ -237,6 +237,15 @@ def test_c1_rights_and_sense(team, pair):
     assert refused.value.code == "already_merged"
 
 
+def test_c1_no_more_numbers_than_a_contact_may_have_and_its_own_first(team, pair):
+    kept, gone = pair
+    for contact, start in ((kept, 0), (gone, 5)):
+        Contact.objects.filter(pk=contact.pk).update(phones=[f"1380000{n:04}" for n in range(start, start + 8)])
+    merges.merge(team.admin, contact=kept, gone=gone)
+    kept.refresh_from_db()
+    assert kept.phones == [f"1380000{n:04}" for n in range(10)]
+
+
 def test_c1_the_same_union_id_is_suggested(team, pair):
     other = factories.contact(team.actors.bob)
     Contact.objects.filter(pk__in=[one.pk for one in pair]).update(unionid="u1")
