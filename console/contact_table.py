@@ -127,7 +127,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("company", gettext_lazy("Company"), _text("company")),
     Column("phones", gettext_lazy("Phones"), lambda row, words: ", ".join(map(masked_phone, row.phones))),
     Column("external_userid", gettext_lazy("External user id"), _text("external_userid")),
-    Column("owner", gettext_lazy("Owner"), lambda row, words: row.owner_name or DASH),
+    Column("owner", gettext_lazy("Owner"), lambda row, words: row.owner_name or DASH, css="text-nowrap"),
     Column("collaborators", gettext_lazy("Collaborators"), lambda row, words: ", ".join(row.collaborator_names)),
     Column("tags", gettext_lazy("Tags"), _tags),
     Column("grade", gettext_lazy("Grade"), _grade),

@@ -111,9 +111,19 @@
     for (const input of $$(".search input[role=combobox]")) showFound(input, input.closest(".search").contains(event.target));
   });
 
+  // Where there is no room for the box above, it stands in the menu.
+  const seek = () => {
+    const box = $$(".search input[role=combobox]").find((input) => input.checkVisibility({ checkVisibilityCSS: true }));
+    if (box) box.focus();
+    else $("[data-seek]")?.click();
+  };
+  document.addEventListener("shown.bs.offcanvas", (event) => {
+    if (event.relatedTarget?.matches("[data-seek]")) $(".search input", event.target)?.focus();
+  });
+
   const writing = (target) => target.closest?.("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
   const keys = {
-    "/": () => $("[data-search]")?.focus(),
+    "/": seek,
     "?": () => open($("#help")),
     j: () => moveTo(current() + 1),
     k: () => moveTo(current() < 0 ? 0 : current() - 1),
@@ -139,8 +149,7 @@
     }
     if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      $("[data-search]")?.focus();
-      return;
+      return seek();
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || writing(event.target) || $("dialog[open]")) return;
     if (keys[event.key] && keys[event.key](event) !== false) event.preventDefault();

@@ -87,7 +87,7 @@ def test_phone_375(login, page: Page) -> None:
     login()
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
     expect(page.locator("#menu")).not_to_be_in_viewport()
-    page.locator(".top [data-bs-target='#menu']").click()
+    page.locator(".top [data-bs-target='#menu']").first.click()
     expect(page.locator("#menu .side-link").first).to_be_in_viewport()
 
 

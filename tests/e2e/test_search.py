@@ -29,6 +29,30 @@ def test_c11_suggestions_while_one_types_and_by_keyboard(login, page: Page) -> N
     expect(page.locator("h1")).to_have_text("王晓琳")
 
 
+def test_c11_on_a_phone_the_box_stands_in_the_menu(login, page: Page) -> None:
+    page.set_viewport_size({"width": 375, "height": 812})
+    login()
+    box, rows = page.locator(".side-search input"), page.locator(".side-search [role=option]")
+    expect(box).not_to_be_in_viewport()
+    page.locator("[data-seek]").click()
+    expect(box).to_be_focused()
+    page.keyboard.type("wxl")
+    expect(rows).to_have_count(7)
+    widths = page.locator(".side-search .found-row").evaluate_all(
+        "rows => rows.map((row) => row.scrollWidth - row.clientWidth)"
+    )
+    assert widths == [0] * 7
+    page.keyboard.press("Escape")
+    expect(box).not_to_be_in_viewport()
+    page.keyboard.press("/")
+    expect(box).to_be_focused()
+    expect(rows.first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/contacts/[0-9a-f-]{36}/$"))
+    expect(page.locator("h1")).to_have_text("王晓琳")
+
+
 def test_c11_nobody_is_said_so_and_the_list_takes_over(login, page: Page) -> None:
     login()
     page.click("[data-search]")
