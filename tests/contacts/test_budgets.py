@@ -4,8 +4,9 @@ import pytest
 
 from common.tenancy import tenant
 from contacts.models import Contact
-from contacts.services import bulk
+from contacts.services import bulk, merges
 from contacts.services.contacts import archive_contact
+from enterprises.actors import Actor
 from quota import services
 from quota.models import Budget
 from tests import factories
@@ -128,3 +129,20 @@ def test_q12_an_import_may_use_the_reserve_when_its_source_may(enterprise, team,
     run = run_import(file(team.ned, team.ned, team.sue, team.sue), on_full="partial", member=importer)
     assert (run.result["created"], run.result["refusals"]) == (3, {"quota_exceeded": 1})
     check(enterprise, 华南=2, 深圳=0)
+
+
+def test_q12_a_place_goes_along_when_a_merge_gives_somebody_an_owner_and_comes_back(enterprise, team):
+    """Who was nobody's is Sam's by the merge: one place of Shenzhen's, as before."""
+    with tenant(enterprise.pk):
+        gone = factories.contact(team.as_sam)
+        kept = factories.contact(Actor.system(enterprise))
+        assert kept.owner is None and served() == {"华南": 1, "深圳": 1}
+        made = merges.merge(team.admin, contact=kept, gone=gone)
+        kept.refresh_from_db()
+        assert kept.owner == team.sam
+    check(enterprise, 华南=1, 深圳=1)
+    with tenant(enterprise.pk):
+        merges.undo(team.admin, merge=made)
+        kept.refresh_from_db()
+        assert kept.owner is None
+    check(enterprise, 华南=1, 深圳=1)

@@ -330,6 +330,56 @@ def test_wrong_input_is_refused_and_nothing_is_queued(enterprise, admin, asked, 
         assert not JobRun.objects.exists() and not BulkItem.objects.exists()
 
 
+def test_c13_at_most_fifty_tags_at_once(enterprise, admin):
+    with tenant(enterprise.pk):
+        group = TagGroup.objects.create(name="许多")
+        many = [str(Tag.objects.create(group=group, name=str(number)).pk) for number in range(51)]
+        with pytest.raises(Invalid) as refused:
+            bulk.start(admin, action="tag", filter={}, params={"tags": many})
+        assert list(refused.value.errors) == ["tags"] and not JobRun.objects.exists()
+        assert bulk.start(admin, action="tag", filter={}, params={"tags": many[:50]})
+
+
+def test_o1_nobody_is_given_to_who_is_not_there_any_more(enterprise, admin):
+    """Neither when it is asked for, nor when the member leaves before the job comes to it."""
+    with tenant(enterprise.pk):
+        ids = crowd.contacts(admin, 10)
+        leaver = factories.member()
+        asked = {"action": "transfer", "ids": ids, "params": {"owner": str(leaver.pk)}}
+        run = bulk.start(admin, **asked)
+        Member.objects.filter(pk=leaver.pk).update(status=Member.Status.DISABLED)
+        with pytest.raises(Invalid) as refused:
+            bulk.start(admin, **asked)
+        assert list(refused.value.errors) == ["owner"]
+    ended = finish(enterprise, run)
+    assert (ended.state, ended.error["code"]) == ("failed", "owner_gone")
+    with tenant(enterprise.pk):
+        assert {contact.owner_id for contact in Contact.objects.all()} == {None}
+
+
+def test_c13_a_tag_that_is_gone_when_the_job_comes_to_it_fails_the_job_and_tags_nobody(enterprise, admin, tags):
+    with tenant(enterprise.pk):
+        crowd.contacts(admin, 3)
+        run = bulk.start(admin, action="tag", filter={}, params={"tags": [str(tag.pk) for tag in tags]})
+        Tag.objects.filter(pk=tags[0].pk).delete()
+    ended = finish(enterprise, run)
+    assert (ended.state, ended.error["code"]) == ("failed", "tag_gone")
+    with tenant(enterprise.pk):
+        assert not FollowTag.objects.exists()
+
+
+def test_c5_who_may_not_any_more_when_the_job_begins_changes_nothing(enterprise, admin):
+    with tenant(enterprise.pk):
+        ids = crowd.contacts(admin, 3)
+        clerk = factories.member(role=factories.role("contacts.view", "contacts.archive"))
+        run = bulk.start(factories.acting(enterprise, clerk), action="archive", ids=ids)
+        clerk.role = factories.role("contacts.view")
+        clerk.save(update_fields=["role"])
+    ended = finish(enterprise, run)
+    assert (ended.state, ended.error["code"]) == ("failed", "forbidden")
+    assert consistent(enterprise) == 3
+
+
 def test_c5_preview_in_numbers_is_what_then_happens(enterprise, admin):
     with tenant(enterprise.pk):
         owner = factories.member(name="张三")

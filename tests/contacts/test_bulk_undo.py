@@ -101,9 +101,13 @@ def test_c5_restore_and_back(enterprise, admin):
     assert consistent(enterprise) == 9
     with tenant(enterprise.pk):
         archive_contact(admin, contact=Contact.objects.get(pk=ids[0]))
+        archive_contact(admin, contact=Contact.objects.get(pk=ids[1]))
+        restore_contact(admin, contact=Contact.objects.get(pk=ids[1]))  # active, but not by the job
     undone = undo(enterprise, run)
-    assert undone.result["freed"] == 8 and undone.result["reasons"] == {"changed_since": 1}
-    assert consistent(enterprise) == 0
+    assert undone.result["freed"] == 7 and undone.result["reasons"] == {"changed_since": 2}
+    assert consistent(enterprise) == 1
+    with tenant(enterprise.pk):
+        assert list(Contact.objects.filter(status="active").values_list("pk", flat=True)) == [ids[1]]
 
 
 def test_c13_untag_what_the_job_tagged_only(enterprise, admin):

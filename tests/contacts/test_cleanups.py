@@ -14,7 +14,7 @@ from common.errors import Conflict, Forbidden
 from common.tenancy import tenant
 from contacts import cleanup_rounds
 from contacts.filters import ContactFilter
-from contacts.models import CleanUp, CleanUpItem, Contact, Interaction
+from contacts.models import CleanUp, CleanUpItem, Contact, Grant, Interaction
 from contacts.services import cleanups, merges, returns
 from contacts.services.contacts import add_contact, archive_contact, restore_contact
 from contacts.services.history import record_interaction
@@ -100,6 +100,23 @@ def test_c8_o1_owners_and_admins_keep_and_nobody_else(team):
     assert cleanups.let_go(anna, clean_up=made, ids=everybody) == 2
     assert cleanup_rounds.figures(team.admin, [made]) == {made.pk: (3, 1)}
     assert cleanup_rounds.figures(anna, [made]) == {made.pk: (2, 0)}
+
+
+def test_c8_o2_a_friend_or_collaborator_keeps_nobody_elses(team):
+    """They see the contact in the round; whether it stays is its owner's to say."""
+    contact = silent(team.actors.bob)[0]
+    add_contact(team.actors.anna, external_userid=contact.external_userid, name="x")
+    Grant.objects.create(contact=contact, member=team.carl, level="editor", granted_at=NOON)
+    made = cleanups.announce(team.admin)
+    for name in ("anna", "carl"):
+        actor = getattr(team.actors, name)
+        assert contact.pk in cleanup_rounds.items(actor, made).values_list("contact_id", flat=True)
+        assert cleanups.keep(actor, clean_up=made, ids=[contact.pk]) == 0
+        assert cleanups.keep(actor, clean_up=made) == 0
+    assert cleanups.keep(team.actors.bob, clean_up=made) == 1
+    for name in ("anna", "carl"):
+        assert cleanups.let_go(getattr(team.actors, name), clean_up=made, ids=[contact.pk]) == 0
+    assert CleanUpItem.objects.get().kept_by == team.bob
 
 
 def test_c8_the_time_to_object_ends(inside):

@@ -246,6 +246,19 @@ def test_c1_no_more_numbers_than_a_contact_may_have_and_its_own_first(team, pair
     assert kept.phones == [f"1380000{n:04}" for n in range(10)]
 
 
+@pytest.mark.parametrize("was", [(True, True), (True, False), (False, True), (False, False)])
+def test_c7_one_person_is_silent_when_both_were_and_is_so_again_after_the_undo(was, team, pair):
+    kept, gone = pair
+    for contact, inactive in zip(pair, was, strict=True):
+        Contact.objects.filter(pk=contact.pk).update(inactive=inactive)
+    made = merges.merge(team.admin, contact=kept, gone=gone)
+    kept.refresh_from_db()
+    assert kept.inactive is all(was)
+    merges.undo(team.admin, merge=made)
+    assert (*Contact.objects.filter(pk__in=[kept.pk, gone.pk]).order_by("added_at").values_list("inactive", flat=True),
+    ) == (was[1], was[0])  # fmt: skip
+
+
 def test_c1_the_same_union_id_is_suggested(team, pair):
     other = factories.contact(team.actors.bob)
     Contact.objects.filter(pk__in=[one.pk for one in pair]).update(unionid="u1")

@@ -334,6 +334,29 @@ def test_c13_o5_rules_are_for_those_who_see_every_contact(team):
             rule(getattr(team.actors, name), grade=["high"])
 
 
+@pytest.mark.usefixtures("committed_db")
+def test_c13_there_are_no_more_rules_than_can_be_kept_in_mind_however_many_are_made_at_once(monkeypatch):
+    monkeypatch.setattr(tag_rules, "MOST_RULES", 3)
+    enterprise = factories.enterprise()
+    with tenant(enterprise.pk):
+        tags.create_tag_group(factories.super_admin(enterprise), name="意向", tags=["高"])
+
+    def work(number):
+        def make():
+            try:
+                with tenant(enterprise.pk):
+                    rule(factories.super_admin(enterprise), name=f"r{number}", grade=["high"])
+            except Conflict as refused:
+                return refused.code
+            return "made"
+
+        return make
+
+    assert sorted(in_parallel([work(number) for number in range(6)])) == ["made"] * 3 + ["too_many_rules"] * 3
+    with tenant(enterprise.pk):
+        assert sorted(TagRule.objects.values_list("position", flat=True)) == [1, 2, 3]
+
+
 def test_c13_deleting_a_rule_leaves_its_tags_or_takes_them_off(inside, people):
     one = rule(inside, "a", grade=["high"])
     other = rule(inside, "b", to="中", grade=["high"])
