@@ -1,10 +1,11 @@
 """C8: announce, object, archive as a batch, delete for good; and who comes back."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -236,6 +237,42 @@ def test_x6_many_workers_carry_a_round_out_once():
     assert sorted(in_parallel([work] * 5)) == [0, 0, 0, 0, 1]
     with tenant(enterprise.pk):
         assert JobRun.objects.filter(name="contacts.archive").count() == 1
+
+
+@pytest.mark.usefixtures("committed_db")
+@pytest.mark.parametrize("locked", [True, False])
+def test_c8_who_is_kept_at_the_last_moment_is_not_archived(locked, monkeypatch):
+    """The round waits for the objection under way; without the lock it would archive whom somebody keeps."""
+    enterprise = factories.enterprise()
+    with tenant(enterprise.pk), clock.at(NOON):
+        actor = factories.super_admin(enterprise)
+        kept, _other = silent(actor, 2)
+        made = cleanups.announce(actor)
+    if not locked:
+        monkeypatch.setattr(cleanups, "_open", lambda clean_up: clean_up)
+
+    def carry_out():
+        with tenant(enterprise.pk), clock.at(made.due_at):
+            counted = cleanups.carry_out(factories.super_admin(enterprise), now=made.due_at)
+            runs = list(JobRun.objects.filter(name="contacts.archive", state="queued").values_list("pk", flat=True))
+        for run in runs:
+            execute_run(enterprise.pk, run)
+        return counted["archived"]
+
+    def elsewhere():
+        try:
+            return carry_out()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool, tenant(enterprise.pk), clock.at(made.due_at - timedelta(seconds=1)):
+        assert cleanups.keep(factories.super_admin(enterprise), clean_up=made, ids=[kept.pk]) == 1
+        assert pool.submit(elsewhere).result() == (0 if locked else 1)
+    assert carry_out() == (1 if locked else 0)
+    with tenant(enterprise.pk):
+        assert CleanUpItem.objects.get(contact=kept).kept_at is not None
+        assert Contact.objects.get(pk=kept.pk).status == ("active" if locked else "archived")
+    assert consistent(enterprise) == (1 if locked else 0)
 
 
 def test_c8_who_announced_and_may_archive_no_more_archives_nothing(team):

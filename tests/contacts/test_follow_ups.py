@@ -149,6 +149,19 @@ def test_c14_others_may_not_change_what_somebody_wrote(team):
     assert FollowUp.objects.get().text == "x"
 
 
+def test_c14_who_may_assign_changes_others_only_where_they_are_the_owner(team):
+    """The right is asked of the contact: a friend with contacts.assign is no admin of everybody's contacts."""
+    contact = factories.contact(team.actors.anna)
+    bob = grant(team.actors.bob, "contacts.assign")
+    factories.contact(bob, external_userid=contact.external_userid, name="x")
+    made = follow_ups.write(team.actors.anna, contact=contact, text="x")
+    with pytest.raises(Forbidden) as refused:
+        follow_ups.edit(bob, follow_up=made, text="y")
+    assert (refused.value.code, FollowUp.objects.get().text) == ("not_the_writer", "x")
+    change_owner(team.admin, contact=contact, owner=team.bob)
+    assert follow_ups.edit(bob, follow_up=made, text="y").text == "y"
+
+
 def test_c14_editing_and_deleting_follow_on_the_timeline(inside):
     contact = factories.contact(inside)
     made = follow_ups.write(inside, contact=contact, text="x", next_at=NOON)
@@ -379,6 +392,25 @@ def test_c14_files_that_are_not_what_they_say_or_too_large_are_refused(name, con
     assert (refused.value.code, FollowUpFile.objects.count()) == (code, 0)
 
 
+@pytest.mark.parametrize("how", ["the file", "the follow-up"])
+def test_c14_a_file_that_is_taken_off_is_gone_from_the_disk_once_that_is_certain(
+    how, inside, written, django_capture_on_commit_callbacks
+):
+    kept, other = (attachments.attach(inside, follow_up=one, file=pdf()) for one in (
+        written, follow_ups.write(inside, contact=written.contact, text="y")
+    ))  # fmt: skip
+    with django_capture_on_commit_callbacks() as callbacks:
+        if how == "the file":
+            attachments.remove(inside, file=kept)
+        else:
+            follow_ups.delete(inside, follow_up=written)
+        assert default_storage.exists(attachments.place(kept))
+    assert list(FollowUpFile.objects.all()) == [other]
+    for callback in callbacks:
+        callback()
+    assert [default_storage.exists(attachments.place(one)) for one in (kept, other)] == [False, True]
+
+
 def test_c14_a_path_in_a_file_name_leads_nowhere(inside, written):
     kept = attachments.attach(inside, follow_up=written, file=pdf("..\\..\\etc/passwd\x07.pdf"))
     assert kept.name == "passwd.pdf"
@@ -484,10 +516,15 @@ def test_c14_the_calendar_speaks_in_the_enterprises_time(enterprise):
     content = Client().get(path(enterprise, secret)).content
     made = Calendar.from_ical(content)
     (event,) = made.walk("VEVENT")
+    assert event["SEQUENCE"] == 1
     assert (event["DTSTART"].dt, event["DTSTART"].dt.utcoffset()) == (moment, moment.utcoffset())
     assert f"DTSTART;TZID=America/New_York:{moment:%Y%m%dT%H%M%S}".encode() in content
     assert [zone["TZID"] for zone in made.walk("VTIMEZONE")] == ["America/New_York"]
     assert made["X-WR-TIMEZONE"] == "America/New_York"
+    with tenant(enterprise.pk):
+        follow_ups.edit(actor, follow_up=FollowUp.objects.get(), text="later")
+    (event,) = Calendar.from_ical(Client().get(path(enterprise, secret)).content).walk("VEVENT")
+    assert event["SEQUENCE"] == 2, "calendar programs take the newer one by this number"
 
 
 def test_c14_a_calendar_address_can_be_revoked_and_made_anew(enterprise, other_enterprise):
@@ -582,6 +619,25 @@ def test_c14_x1_the_api_writes_plans_attaches_and_fetches(api, enterprise):
     assert api.post(f"{one}/done", {}, "application/json").json()["code"] == "not_planned"
     assert api.delete(one).status_code == 204
     assert api.get(base).json()["results"] == []
+
+
+def test_o5_closing_a_follow_up_that_one_does_not_see_reads_as_closing_none(enterprise):
+    """Naming it must not tell that it exists, though it would be refused anyway."""
+    with tenant(enterprise.pk):
+        admin, staff = factories.super_admin(enterprise), factories.member()
+        mine = factories.contact(factories.actor(enterprise, staff))
+        planned = follow_ups.write(admin, contact=factories.contact(admin), text="x", next_at=clock.now() + HOUR)
+    client = factories.api_client(enterprise, staff)
+
+    def answer(pk):
+        body = {"text": "y", "closes": str(pk)}
+        found = client.post(f"/api/v1/contacts/{mine.pk}/follow-ups", body, "application/json")
+        return found.status_code, found.json()
+
+    expected = answer(uuid7())
+    assert expected[0] == 400 and answer(planned.pk) == expected
+    with tenant(enterprise.pk):
+        assert FollowUp.objects.get().done_at is None
 
 
 def test_c14_the_api_gives_and_revokes_the_calendar(api):

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from common import clock
 from common.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+from common.ids import uuid7
 from common.sql import execute
 from common.tenancy import tenant
 from contacts.models import Contact, ContactMerge, Follow, FollowTag, FollowUp, Interaction, MergeItem, Purchase
@@ -19,7 +20,8 @@ from contacts.services.contacts import add_contact, archive_contact, edit_contac
 from contacts.services.groups import Person, create_group, invite
 from contacts.services.history import record_interaction, record_purchase
 from contacts.services.relations import add_follow, end_follow
-from enterprises.models import AuditEntry
+from enterprises.models import AuditEntry, Department
+from enterprises.services import GRADED_ADMIN
 from quota.models import LedgerEntry
 from quota.services import verify_counts
 from tests import factories, services
@@ -453,6 +455,71 @@ def test_c1_100_000_interactions_go_over_and_come_back_within_a_request(committe
 
 
 # --- Pages and API --------------------------------------------------------------------------------------------
+
+
+def test_o5_merges_of_what_one_does_not_see_read_as_of_what_does_not_exist(enterprise, other_enterprise):
+    """For a graded admin who may merge: others' contacts in the body and others' merges in the path are random ids."""
+    with tenant(other_enterprise.pk):
+        foreign = factories.contact(factories.super_admin(other_enterprise))
+    with tenant(enterprise.pk):
+        admin, north = factories.super_admin(enterprise), Department.objects.create(name="北")
+        graded = factories.member(role=GRADED_ADMIN, ranges=[north])
+        owner = factories.actor(enterprise, factories.member(department=north))
+        seen, kept, gone, away = factories.contact(owner), *(factories.contact(admin) for _n in range(3))
+        made = merges.merge(admin, contact=kept, gone=away)
+    client = factories.api_client(enterprise, graded)
+    base = f"/api/v1/contacts/{seen.pk}/merges"
+
+    def answer(path, body):
+        found = client.post(path, body, "application/json")
+        return found.status_code, found.json()
+
+    for path in (base, f"{base}/preview"):
+        expected = answer(path, {"gone": str(uuid7())})
+        assert expected[0] == 400 and list(expected[1]["errors"]) == ["gone"]
+        for other in (gone, away, foreign):
+            assert answer(path, {"gone": str(other.pk)}) == expected
+    missing = answer(f"{base}/{uuid7()}/undo", {})
+    assert missing[0] == 404
+    assert answer(f"{base}/{made.pk}/undo", {}) == missing
+    assert answer(f"/api/v1/contacts/{kept.pk}/merges/{made.pk}/undo", {}) == missing
+    # Nor is a merge undone by the way of a contact that it is not of, for those who see both.
+    assert factories.api_client(enterprise).post(f"{base}/{made.pk}/undo", {}, "application/json").status_code == 404
+    with tenant(enterprise.pk):
+        assert ContactMerge.objects.get().undone_at is None
+        assert Contact.objects.filter(merged_into=None).count() == 3
+
+
+@pytest.mark.usefixtures("committed_db")
+@pytest.mark.parametrize("alone", [False, True])
+def test_c5_an_edit_during_an_undo_is_not_lost(alone, monkeypatch):
+    """What somebody wrote while a merge is being taken back stays; without the lock the undo writes over it."""
+    enterprise = factories.enterprise()
+    kept, gone = two(enterprise)
+    with tenant(enterprise.pk):
+        Contact.objects.filter(pk=gone.pk).update(company="鹏城")
+        made = merges.merge(factories.super_admin(enterprise), contact=kept, gone=gone)
+    if alone:  # the negative control: the rows are read before the other one is done, and not locked
+
+        def unlocked(contact, gone, *, merged=False):
+            found = Contact.objects.in_bulk([contact.pk, gone.pk])
+            return found[contact.pk], found[gone.pk]
+
+        monkeypatch.setattr(merges, "_both_locked", unlocked)
+
+    def undo():
+        with tenant(enterprise.pk):
+            merges.undo(factories.super_admin(enterprise), merge=made)
+
+    with ThreadPoolExecutor(1) as pool:
+        with tenant(enterprise.pk):
+            edit_contact(factories.super_admin(enterprise), contact=Contact.objects.get(pk=kept.pk), company="改过")
+            running = pool.submit(closing(undo))
+            factories.wait_for_blocked()
+        running.result()
+    with tenant(enterprise.pk):
+        assert Contact.objects.get(pk=kept.pk).company == ("" if alone else "改过")
+    assert consistent(enterprise) == 2
 
 
 def test_c1_x1_merging_by_the_api_and_the_console(api, enterprise):

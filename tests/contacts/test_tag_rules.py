@@ -17,6 +17,8 @@ from contacts.models import Contact, FollowTag, SavedView, Tag, TagGroup, TagRul
 from contacts.rules import Status, TagEffect, is_reserved_tag
 from contacts.services import tag_merges, tag_room, tag_rules, tags, views
 from contacts.services.contacts import add_contact, archive_contact
+from enterprises.models import Department
+from enterprises.services import GRADED_ADMIN
 from jobs import services as jobs
 from jobs.models import JobRun
 from jobs.runner import execute_run
@@ -210,6 +212,25 @@ def test_c13_dead_tags_are_those_that_nobody_wears_or_got_for_long(inside, group
     assert found == {"高": (1, False), "中": (0, True), "低": (0, False)}
     with clock.at(clock.real() + timedelta(days=181)):
         assert {usage.tag.name for usage in tag_usage.report().dead} == {"高", "中"}
+
+
+def test_c13_o5_the_report_is_for_those_who_see_everybody_and_of_one_enterprise(enterprise, other_enterprise):
+    """The numbers are kept for an hour: not for another enterprise, nor for who sees but some of the contacts."""
+    for one, contacts in ((enterprise, 2), (other_enterprise, 1)):
+        with tenant(one.pk):
+            admin = factories.super_admin(one)
+            tags.create_tag_group(admin, name="意向", tags=["高"])
+            for _number in range(contacts):
+                tags.tag_contact(admin, contact=factories.contact(admin), add=[tag()])
+    with tenant(enterprise.pk):
+        graded = factories.member(role=GRADED_ADMIN, ranges=[Department.objects.create(name="北")])
+    numbers = [
+        [usage["contacts"] for usage in factories.api_client(one).get("/api/v1/tags/usage").json()["results"]]
+        for one in (enterprise, other_enterprise, enterprise)
+    ]
+    assert numbers == [[2], [1], [2]]
+    refused = factories.api_client(enterprise, graded).get("/api/v1/tags/usage")
+    assert (refused.status_code, refused.json()["code"]) == (403, "whole_enterprise_only")
 
 
 def test_c13_a_tag_that_a_rule_uses_is_not_deleted(inside, group):
