@@ -3,8 +3,6 @@
 from enum import Enum
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
-
 from collaboration.rules.transfers import Kind as TransferKind
 from collaboration.rules.transfers import State as TransferState
 from common.errors import Text
@@ -17,17 +15,6 @@ from quota.models import Loan
 from quota.rules import AlertKind, PackageKind, State
 from upstream.models import Invitee, Message, MessageDelivery, Partner
 from upstream.queries.bridges import State as ConnectionState
-
-# How a relation began, in words; other programs may name sources of their own, which stand as they are.
-SOURCES: dict[str, Text] = {
-    "import": _("Import"),
-    "link": _("Acquisition link"),
-    "manual": _("By hand"),
-    "scan_qr": _("QR code"),
-    "search": _("Search"),
-    "shared_card": _("Shared card"),
-    "transfer": _("Handed over"),
-}
 
 FAMILIES: dict[str, tuple[type[Enum], dict[str, str]]] = {
     "status": (Status, {"active": "green", "archived": "secondary", "lost": "red"}),

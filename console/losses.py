@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path
@@ -13,9 +14,11 @@ from common.errors import Invalid
 from console.base import Page
 from console.charts import bars
 from console.contact_forms import member_choices
+from console.imports import job_address
 from console.listing import Listing
 from contacts import losses
 from contacts.rules import Risk
+from contacts.services import report_exports
 from enterprises.services import policy
 
 
@@ -53,8 +56,21 @@ class Losses(Page):
             "rows": [(row, losses.ended_by(row), losses.days_kept(row)) for row in listing.rows],
             "members": member_choices(self.actor),
             "bys": losses.By,
+            "may_export": self.actor.may("contacts.export"),
         }
         return self.render(context, status=400 if errors else 200)
+
+
+class Export(Page):
+    """The losses of the page as a file."""
+
+    permission = "contacts.export"
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        asked = {name: request.GET[name] for name in losses.FILTERS if request.GET.get(name)}
+        run = report_exports.start_losses(self.actor, filter=asked, format=request.POST.get("format", "xlsx"))
+        messages.success(request, _("The export has started. The file will be on this page."))
+        return self.redirect(job_address(self, run))
 
 
 class Ahead(Page):
@@ -91,5 +107,6 @@ class Ahead(Page):
 
 urlpatterns = [
     path("losses/", Losses.as_view(), name="losses"),
+    path("losses/export/", Export.as_view(), name="losses-export"),
     path("losses/ahead/", Ahead.as_view(), name="losses-ahead"),
 ]

@@ -21,7 +21,7 @@ from console.imports import job_address
 from contacts import tag_history, tag_usage
 from contacts.models import Contact, Tag, TagRule
 from contacts.rules import Activity, Grade, Status, TagEffect
-from contacts.services import tag_merges
+from contacts.services import report_exports, tag_merges
 from contacts.services import tag_rules as services
 from enterprises.models import Department
 from enterprises.rest import get_or_404
@@ -238,8 +238,18 @@ class Report(RulePage):
         return self.redirect(job_address(self, tag_merges.start(self.actor, tag=tag, into=into)))
 
 
+class ReportExport(RulePage):
+    """The report as a file."""
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        run = report_exports.start_tags(self.actor, format=request.POST.get("format", "xlsx"))
+        messages.success(request, _("The export has started. The file will be on this page."))
+        return self.redirect(job_address(self, run))
+
+
 urlpatterns = [
     path("tags/report/", Report.as_view(), name="tag-report"),
+    path("tags/report/export/", ReportExport.as_view(), name="tag-report-export"),
     path("tags/rules/", Rules.as_view(), name="tag-rules"),
     path("tags/rules/new/", RuleEdit.as_view(), name="tag-rule-new"),
     path("tags/rules/<uuid:pk>/", RuleEdit.as_view(), name="tag-rule"),

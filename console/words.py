@@ -8,7 +8,6 @@ from django.utils.translation import pgettext_lazy
 from collaboration.rules.duplicates import By as SettledBy
 from collaboration.rules.transfers import Kind as TransferKind
 from common.errors import Text
-from console.badges import SOURCES
 from contacts.files.columns import ImportKind
 from contacts.losses import By as EndedBy
 from contacts.models import Follow
@@ -117,6 +116,8 @@ NAMES: dict[str, Text] = {
     "subgroups": _("Subgroups"),
     "shared": _("Shared"),
     "filter": _("Filter"),
+    "from": _("From"),
+    "to": _("To"),
     "state": _("Status"),
     "event": _("Event"),
     "delivery": _("Message"),
@@ -140,7 +141,7 @@ VALUES: dict[str, dict[str, Text]] = {
     "scope": _labels(Role.Scope),
     "permissions": {code: one.label for code, one in PERMISSIONS.items()},
     "by": _labels(EndedBy, SettledBy),
-    "source": SOURCES,
+    "source": Follow.SOURCES,
     "grade": _labels(Grade),
     "level": _labels(Level),
     "effect": _labels(TagEffect),

@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 
 from console import badges
 from console.listing import Listing
+from contacts.models import Follow
 
 register = template.Library()
 DASH = "—"
@@ -73,7 +74,7 @@ def number(value: Any, places: int = 0) -> str:
 @register.filter
 def source(value: str) -> str:
     """How a relation began, in words; what we have no word for stands as it is."""
-    return str(badges.SOURCES.get(value, value))
+    return str(Follow.SOURCES.get(value, value))
 
 
 @register.filter

@@ -11,12 +11,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.errors import Invalid
+from common.rest import Body
 from contacts import losses
 from contacts.api import shapes
 from contacts.api.contacts import ContactView
+from contacts.files.writers import WRITERS
 from contacts.models import Contact, Follow
 from contacts.rules import Grade, Risk
+from contacts.services import report_exports
 from enterprises.services import policy
+from jobs.api import JobReference
 
 
 class LossShape(serializers.Serializer):
@@ -67,6 +71,15 @@ class AtRiskShape(serializers.Serializer):
     quiet_since = serializers.DateTimeField()
     last_contact_at = serializers.DateTimeField()
     inactive_on = serializers.DateTimeField(help_text=_("When it will be inactive if nothing comes from it."))
+
+
+class NewLossExport(Body):
+    format = serializers.ChoiceField(sorted(WRITERS), default="csv")
+    filter = serializers.DictField(
+        child=serializers.CharField(),
+        required=False,
+        help_text=_("The filter of the list of losses; the last 30 days when left out."),
+    )
 
 
 LOSSES = shapes.page_of(LossShape)
@@ -135,6 +148,17 @@ class ReportView(ContactView):
         )
 
 
+class ExportView(ContactView):
+    """Export losses; the file is the job's report."""
+
+    permissions = {"POST": "contacts.export"}
+
+    @extend_schema(operation_id="losses_export", request=NewLossExport, responses={202: JobReference})
+    def post(self, request: Request) -> Response:
+        run = report_exports.start_losses(self.actor, **self.read(NewLossExport))
+        return Response(JobReference(run).data, status=202)
+
+
 class AheadView(ContactView):
     """Who is about to fall silent, by a rule: silent_soon, buyer_quiet, valued_alone. Thresholds are policy."""
 
@@ -170,5 +194,6 @@ class AheadView(ContactView):
 urlpatterns = [
     path("losses", LossesView.as_view(), name="losses"),
     path("losses/report", ReportView.as_view(), name="loss-report"),
+    path("losses/export", ExportView.as_view(), name="losses-export"),
     path("losses/ahead", AheadView.as_view(), name="losses-ahead"),
 ]

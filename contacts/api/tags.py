@@ -4,14 +4,19 @@ from typing import Any
 
 from django.urls import path
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from common.rest import Body
 from contacts.api import shapes
 from contacts.api.contacts import ContactView
+from contacts.files.writers import WRITERS
 from contacts.models import Tag, TagGroup
+from contacts.services import report_exports
 from contacts.services import tags as services
 from enterprises.rest import get_or_404, reference
+from jobs.api import JobReference
 
 
 def represent_group(group: TagGroup) -> dict[str, Any]:
@@ -106,9 +111,25 @@ class TagView(ContactView):
         return Response(status=204)
 
 
+class NewTagExport(Body):
+    format = serializers.ChoiceField(sorted(WRITERS), default="csv")
+
+
+class UsageExportView(ContactView):
+    """Export how much every tag is worn, the dead ones first; the file is the job's report."""
+
+    permissions = {"POST": "tags.manage"}
+
+    @extend_schema(operation_id="tags_usage_export", request=NewTagExport, responses={202: JobReference})
+    def post(self, request: Request) -> Response:
+        run = report_exports.start_tags(self.actor, **self.read(NewTagExport))
+        return Response(JobReference(run).data, status=202)
+
+
 urlpatterns = [
     path("tag-groups", TagGroupsView.as_view(), name="tag-groups"),
     path("tag-groups/<uuid:pk>", TagGroupView.as_view(), name="tag-group"),
     path("tags", TagsView.as_view(), name="tags"),
+    path("tags/usage/export", UsageExportView.as_view(), name="tag-usage-export"),
     path("tags/<uuid:pk>", TagView.as_view(), name="tag"),
 ]

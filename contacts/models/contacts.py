@@ -1,11 +1,14 @@
 """Contacts and what belongs to them: follows, tags, groups, interactions, purchases."""
 
+from typing import ClassVar
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Cast, Greatest
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
+from common.errors import Text
 from common.tenancy import TenantForeignKey, TenantManager, TenantModel
 from contacts.querysets import ContactQuerySet, GroupQuerySet
 from contacts.rules import Activity, Grade, GradeSource, Side, Status, TagColour
@@ -113,6 +116,17 @@ class Follow(TenantModel):
         ACTIVE = "active", _("Friends")
         DELETED_BY_CONTACT = "deleted_by_contact", _("The contact deleted the member")
         DELETED_BY_MEMBER = "deleted_by_member", _("The member deleted the contact")
+
+    # How it began, in words; other programs may name sources of their own, which stand as they are.
+    SOURCES: ClassVar[dict[str, Text]] = {
+        "import": _("Import"),
+        "link": _("Acquisition link"),
+        "manual": _("By hand"),
+        "scan_qr": _("QR code"),
+        "search": _("Search"),
+        "shared_card": _("Shared card"),
+        "transfer": _("Handed over"),
+    }
 
     contact = TenantForeignKey(Contact, related_name="follows")
     member = TenantForeignKey("enterprises.Member", related_name="follows")

@@ -1,8 +1,11 @@
-"""Exports of contact lists (C12): any filter, CSV or XLSX, with memory that does not grow."""
+"""Exports of contact lists (C12): any filter, CSV or XLSX, with memory that does not grow.
 
-from collections.abc import Iterator, Mapping, Sequence
+How other lists are written as well: `write_list`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import IO, Any
+from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
@@ -47,6 +50,57 @@ COLUMNS = (
 )
 
 
+def checked_format(format: str) -> str:
+    """The format, if there is such a one. Raises Invalid."""
+    if format not in WRITERS:
+        raise Invalid({"format": [gettext_lazy("Choose csv or xlsx.")]})
+    return format
+
+
+def write_list(
+    context: JobContext,
+    *,
+    stem: str,
+    header: Sequence[str],
+    chunks: Iterator[list[Sequence[Any]]],
+    counted: str = "rows",
+    **told: Any,
+) -> dict[str, Any]:
+    """The job of an export: one snapshot of a list, streamed into the job's report, and its audit entry.
+
+    `stem`: of the file's name; `chunks`: the rows, first asked for in the job's one transaction. The entry tells the
+    job's parameters, the number as `counted`, and what is `told`.
+    """
+    extension = context.params["format"]
+    local = zone(context.enterprise)
+    name = f"{stem}-{clock.now().astimezone(local):%Y%m%d-%H%M}.{extension}"
+    written = 0
+    with context.report(name) as stream, context.step():
+        with open_writer(extension, stream, zone=local) as writer:
+            writer.write_header(header)
+            for chunk in chunks:
+                writer.write_rows(chunk)
+                written += len(chunk)
+                context.progress(written)
+        context.done = context.total = written
+        audit.record(
+            context.actor,
+            "contacts.exported",
+            subject_type="job",
+            subject_id=context.run_id,
+            subject_label=name,
+            after={**context.params, counted: written, **told},
+        )
+    return {"rows": written}
+
+
+def chunks_of(found: QuerySet, cells: Callable[[Any], Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+    """The rows that `cells` makes of each, some thousand at a time."""
+    rest = found.iterator(chunk_size=CHUNK)
+    while chunk := list(islice(rest, CHUNK)):
+        yield [cells(one) for one in chunk]
+
+
 def start_export(
     actor: Actor,
     *,
@@ -59,8 +113,7 @@ def start_export(
     The file is the job's report. Phone numbers are masked for those who may not see them.
     """
     actor.require("contacts.export")
-    if format not in WRITERS:
-        raise Invalid({"format": [gettext_lazy("Choose csv or xlsx.")]})
+    checked_format(format)
     selection = Selection.of(actor, ids=ids, filter=filter)
     run_id = uuid7()
     chosen = {"filter": selection.filter} if selection.ids is None else {"ids": len(selection.ids)}
@@ -71,22 +124,11 @@ def start_export(
 
 
 def write_export(context: JobContext) -> dict[str, Any]:
-    """The job: one snapshot of the list, streamed into the file."""
-    extension = context.params["format"]
-    day = clock.now().astimezone(zone(context.enterprise))
-    name = _("contacts") + f"-{day:%Y%m%d-%H%M}.{extension}"
-    with context.report(name) as stream, context.step():
-        count = _write(context, _chosen(context).order_by("added_at", "id"), stream, extension)
-        context.done = context.total = count
-        audit.record(
-            context.actor,
-            "contacts.exported",
-            subject_type="job",
-            subject_id=context.run_id,
-            subject_label=name,
-            after={**context.params, "contacts": count, "phones": context.actor.may("contacts.phones")},
-        )
-    return {"rows": count}
+    """The job: the contacts as the actor sees them now."""
+    phones = context.actor.may("contacts.phones")
+    return write_list(
+        context, stem=_("contacts"), header=_header(), chunks=_chunks(context), counted="contacts", phones=phones
+    )
 
 
 def _chosen(context: JobContext) -> QuerySet[Contact]:
@@ -97,17 +139,12 @@ def _chosen(context: JobContext) -> QuerySet[Contact]:
     return Contact.objects.visible_to(context.actor).filter(Exists(named))
 
 
-def _write(context: JobContext, contacts: QuerySet[Contact], stream: IO[bytes], extension: str) -> int:
+def _chunks(context: JobContext) -> Iterator[list[Sequence[Any]]]:
     # The contact's id is first, to find its tags by; it is not written.
+    contacts = _chosen(context).order_by("added_at", "id")
     found = contacts.values_list("id", *COLUMNS).iterator(chunk_size=CHUNK)
-    written = 0
-    with open_writer(extension, stream, zone=zone(context.enterprise)) as writer:
-        writer.write_header(_header())
-        while chunk := list(islice(found, CHUNK)):
-            writer.write_rows(_cells(chunk, phones=context.actor.may("contacts.phones")))
-            written += len(chunk)
-            context.progress(written)
-    return written
+    while chunk := list(islice(found, CHUNK)):
+        yield list(_cells(chunk, phones=context.actor.may("contacts.phones")))
 
 
 def _header() -> list[str]:

@@ -1,5 +1,6 @@
 """The two numbers (Q2): WeCom's list compared with ours, and members asked to release what we archived."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -9,12 +10,11 @@ from common import clock
 from common.sql import execute, joins_never_loop, row, rows
 from common.tenancy import current_enterprise_id
 from contacts import platform
-from contacts.files.writers import open_writer
-from contacts.models import PlatformComparison, PlatformDifference
+from contacts.models import Follow, PlatformComparison, PlatformDifference
+from contacts.services import exports
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Member
-from enterprises.services import zone
 from jobs import services as jobs
 from jobs.models import JobRun
 from jobs.notifications import declare, notify
@@ -137,26 +137,17 @@ def ask_members(actor: Actor) -> int:
 
 def write_release_list(context: JobContext) -> dict[str, Any]:
     """The job: member by member, whom to delete."""
-    extension = context.params["format"]
-    day = clock.now().astimezone(zone(context.enterprise))
-    name = _("to release") + f"-{day:%Y%m%d-%H%M}.{extension}"
-    with context.report(name) as stream, context.step():
-        found = platform.release_list(context.actor, {}).order_by("member__name", "contact__external_userid", "id")
-        written = 0
-        with open_writer(extension, stream, zone=zone(context.enterprise)) as writer:
-            writer.write_header([_("Member"), _("Account"), _("External user ID"), _("Name"), _("Archived at")])
-            for follow in found.iterator(chunk_size=2000):
-                contact = follow.contact
-                cells = [follow.member.name, follow.member.userid, contact.external_userid, str(contact)]
-                writer.write_rows([[*cells, contact.archived_at]])
-                written += 1
-        context.done = context.total = written
-        audit.record(
-            context.actor,
-            "contacts.exported",
-            subject_type="job",
-            subject_id=context.run_id,
-            subject_label=name,
-            after={"contacts": written, "format": extension},
-        )
-    return {"rows": written}
+    header = [_("Member"), _("Account"), _("External user ID"), _("Name"), _("Archived at")]
+    return exports.write_list(
+        context, stem=_("to release"), header=header, chunks=_release_rows(context), counted="contacts"
+    )
+
+
+def _release_rows(context: JobContext) -> Iterator[list[Sequence[Any]]]:
+    found = platform.release_list(context.actor, {}).order_by("member__name", "contact__external_userid", "id")
+    yield from exports.chunks_of(found, _release_cells)
+
+
+def _release_cells(follow: Follow) -> list[Any]:
+    contact = follow.contact
+    return [follow.member.name, follow.member.userid, contact.external_userid, str(contact), contact.archived_at]

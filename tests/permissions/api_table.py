@@ -284,10 +284,12 @@ API = [
     Row("POST", "contacts/{contact}/merges/{merge}/undo", "contacts.merge"),
     Row("GET", "losses", "contacts.view"),
     Row("GET", "losses/report", "contacts.view"),
+    Row("POST", "losses/export", "contacts.export", 202, {"format": "csv"}),
     Row("GET", "losses/ahead", "contacts.view"),
     Row("GET", "contacts/{contact}/tags/explained", "contacts.view"),
     # Rules and counts speak about every contact: for those who see every contact.
     Row("GET", "tags/usage", "tags.manage", but=WHOLE),
+    Row("POST", "tags/usage/export", "tags.manage", 202, {"format": "csv"}, but=WHOLE),
     Row("POST", "tags/{tag}/merge", "tags.manage", 202, lambda w: {"into": w.ids["other_tag"]}),
     Row("GET", "tag-rules", "tags.manage", but=WHOLE),
     Row("POST", "tag-rules", "tags.manage", 201, new_rule, but=WHOLE),
