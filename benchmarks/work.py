@@ -68,6 +68,11 @@ def filters(table: Table, enterprise: Enterprise, name: str) -> None:
             f"tag_any={tag['五十']}&owner={owner}&added_after=2025-01-01&inactive=true",
         ),
         ("silent for 180 days, grade", "silent_days=180&grade=high"),
+        ("silent, last contact first", "inactive=true&ordering=-last_contact_at"),
+        (
+            "owner, grade, silent, last contact first",
+            f"owner={owner}&grade=high&inactive=true&ordering=-last_contact_at",
+        ),
         ("last contact long ago", "last_contact_before=2024-06-01&status=active"),
         ("spent between", "spend_from=1000&spend_below=1100"),
         ("archived, by spend", "status=archived&ordering=-spend"),

@@ -33,6 +33,7 @@ from enterprises.models import Member
 from enterprises.services import zone
 
 MANY = 50
+UNSURE = frozenset({"relation", "came_by"})  # ask who has no friend (of a kind); statistics do not know that
 # What lists may be ordered by, and the column behind each.
 ORDERINGS = {"added_at": "added_at", "last_contact_at": "last_contact_at", "spend": "spend_cents", "name": "name"}
 
@@ -344,16 +345,20 @@ class ContactFilter:
 
     @cached_property
     def _sight(self) -> Sight:
-        return Sight(self.actor, self._narrow)
+        unsure = not UNSURE.isdisjoint(self.params)
+        return Sight(self.actor, self._narrow, filtered=bool(self._rest), unsure=unsure)
 
     @property
     def _text(self) -> str:
         return self.params.get("search", "")
 
+    @property
+    def _rest(self) -> dict[str, Any]:
+        return {name: value for name, value in self.params.items() if name != "search"}
+
     def _narrow(self, queryset: QuerySet) -> QuerySet:
         """All questions but the search, which lists and counts ask in a way of their own."""
-        rest = {name: value for name, value in self.params.items() if name != "search"}
-        return replace(self, params=rest).apply(queryset)
+        return replace(self, params=self._rest).apply(queryset)
 
 
 def _tagged(tags: list[str]) -> Exists:

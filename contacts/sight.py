@@ -48,11 +48,18 @@ def date_added(queryset: QuerySet) -> str:
 
 
 class Sight:
-    """The contacts that `visible_to` finds and that `narrow` leaves, to be read in some order, a page at a time."""
+    """The contacts that `visible_to` finds and that `narrow` leaves, to be read in some order, a page at a time.
 
-    def __init__(self, actor: Actor, narrow: Callable[[QuerySet], QuerySet]) -> None:
+    `unsure`: nobody can tell from statistics how many it leaves.
+    """
+
+    def __init__(
+        self, actor: Actor, narrow: Callable[[QuerySet], QuerySet], *, filtered: bool = False, unsure: bool = False
+    ) -> None:
         self._actor = actor
         self._narrow = narrow
+        self._filtered = filtered
+        self._unsure = unsure
         member = actor.member
         self._member = member if member and member.role.scope == Role.Scope.RELATED else None
 
@@ -89,7 +96,23 @@ class Sight:
         if self._member and self.many and not self._found_first:
             reach = FARTHER if self._expected <= SELECTIVE else NEAR
             yield page.within(self._narrow(_looked_at(self._member)), reach)
-        yield self.contacts
+        if not self._member and self._unsure:
+            yield page.within(self.contacts, NEAR)
+            yield self._gathered
+        elif not self._member and self._filtered and page.column != "added_at" and self._expected <= VERY_SELECTIVE:
+            yield self._gathered
+        else:
+            yield self.contacts
+
+    @property
+    def _gathered(self) -> QuerySet:
+        """All of them, found before they are put in order.
+
+        The planner takes for granted that those who are sought lie evenly on the way through an index in that order.
+        But who is silent is at its end, and somebody who is nobody's friend may not be there: a million are looked at.
+        """
+        text, params = self.contacts.order_by().values("id").query.sql_with_params()
+        return _known().filter(_true(_AMONG.format(text), params))
 
     def _by_date(self, member: Member, page: paging.Keyset) -> QuerySet:
         """Each index is read in its order, merged with the others, until the page is full."""

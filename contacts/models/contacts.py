@@ -82,6 +82,11 @@ class Contact(TenantModel):
                 condition=models.Q(inactive=True),
             ),
             models.Index(
+                fields=("enterprise_id", "last_contact_at", "id"),
+                name="contact_inactive_last",
+                condition=models.Q(inactive=True),
+            ),
+            models.Index(
                 "enterprise_id",
                 Greatest("added_at", "last_customer_at"),
                 "id",

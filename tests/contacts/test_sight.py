@@ -155,6 +155,63 @@ def test_o5_the_page_is_read_once_where_they_lie_dense_and_again_where_they_do_n
         assert (found, len([one for one in statements if "EXPLAIN" not in one])) == (seen[:4], reads)
 
 
+# --- Who sees all -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reach", [1, 4_000])
+@pytest.mark.parametrize("selective", [-1, 5_000])
+@pytest.mark.parametrize("who", ["admin", "graded"])
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"kind": "wechat"}, range(12)),
+        ({"relation": "friend"}, range(12)),
+        ({"came_by": "none", "added_before": day(4).isoformat()}, range(4)),
+        ({"relation": "group_only"}, ()),
+        ({"inactive": "false", "tag_none": ["01a21529-5826-7768-b1d3-d1b73d5096a9"], "known_days": "36"}, range(5)),
+    ],
+)
+def test_o4_pages_of_an_admin_are_the_same_whichever_way(
+    team, seen, monkeypatch, asked, expected, who, selective, reach
+):
+    monkeypatch.setattr(sight, "NEAR", reach)
+    monkeypatch.setattr(sight, "VERY_SELECTIVE", selective)
+    actor = team.admin if who == "admin" else team.actors.graded
+    visible = set(Contact.objects.visible_to(actor).values_list("name", flat=True))
+    assert who == "graded" or len(visible) == PEOPLE
+    inside = [f"王{number:02}" for number in expected if f"王{number:02}" in visible]
+    made = ContactFilter.from_params(asked, actor)
+    for ordering in ("added_at", "-added_at", "name", "-spend_cents"):
+        wanted = inside[::-1] if ordering.startswith("-") else inside
+        if wanted:
+            assert names(made, ordering=ordering) == wanted
+        else:
+            assert page_of(made, ordering=ordering, size=2).rows == []
+
+
+def test_o4_what_leaves_few_is_gathered_before_it_is_put_in_order(team, seen, monkeypatch):
+    """An index in that order may have all of them at its end. By date filters have indexes of their own."""
+    made = ContactFilter.from_params({"inactive": "false"}, team.admin)
+    for ordering, selective, gathered in (("name", 5_000, True), ("name", -1, False), ("added_at", 5_000, False)):
+        monkeypatch.setattr(sight, "VERY_SELECTIVE", selective)
+        found, statements = read_by(made, ordering, size=4)
+        assert found == ["王00", "王01", "王02", "王03"]
+        assert ("= ANY (ARRAY(" in statements[-1]) == gathered
+
+
+@pytest.mark.parametrize("reach", [2, 4_000])
+def test_q1_who_has_no_friend_is_sought_nearby_and_then_gathered(team, seen, monkeypatch, reach):
+    """Statistics do not tell how many they are: walking on would look at everybody where there are none."""
+    monkeypatch.setattr(sight, "NEAR", reach)
+    for number in (0, 1, 9):
+        Follow.objects.filter(contact__name=f"王{number:02}").update(state=Follow.State.DELETED_BY_MEMBER)
+    made = ContactFilter.from_params({"relation": "group_only"}, team.admin)
+    for size, near in ((2, reach == 4_000), (3, False)):
+        found, statements = read_by(made, "added_at", size=size)
+        assert found == ["王00", "王01", "王09"][:size]
+        assert ("= ANY (ARRAY(" in statements[-1], len(statements)) == (not near, 1 if near else 2)
+
+
 # --- When the contact was added, in its relations ---------------------------------------------------------
 
 
