@@ -265,6 +265,23 @@ def test_c13_a_rule_tags_whoever_answers_it_once(inside, people):
     assert apply_all(inside) == (0, 0)
 
 
+def test_c13_a_rule_tags_the_relation_of_the_owner_and_says_nothing_of_who_is_lost(team, people):
+    """The owner's, though others are friends for longer; whose contact is nobody's, the oldest one's."""
+    anna, bob = team.actors.anna, team.actors.bob
+    owned = factories.contact(anna, name="owned", added_at=NOON - timedelta(days=30))
+    add_contact(bob, external_userid=owned.external_userid, name="x")
+    Contact.objects.filter(pk=owned.pk).update(owner=team.bob, grade="high")
+    made = rule(team.admin, grade=["high"])
+    assert apply_all(team.admin) == (3, 0)
+    assert FollowTag.objects.get(contact=owned).follow.member == team.bob
+    said = {name: tag_rules.explain(team.admin, Contact.objects.get(name=name)) for name in ("owned", "gone", "poor")}
+    assert {name: verdict.answers for name, [verdict] in said.items()} == {"owned": True, "gone": False, "poor": False}
+    FollowTag.objects.all().delete()
+    Contact.objects.filter(pk=owned.pk).update(owner=None)
+    tag_rules.apply(team.admin, rule=made)
+    assert FollowTag.objects.get(contact=owned).follow.member == team.anna
+
+
 def test_c13_a_rule_in_time_and_money(inside, people):
     rule(inside, "a", known_days=30, spend_below=5000)
     rule(inside, "b", to="中", silent_days=30, spend_from=5000)

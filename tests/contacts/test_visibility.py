@@ -1,10 +1,12 @@
 """O4, O5: who sees which contact; `visible_to` and `viewers` are two sides of one rule."""
 
+import orjson
 import pytest
 
 from contacts.models import Contact, Follow, Grant
-from contacts.queries import viewers
+from contacts.queries import document, group_members, viewers
 from contacts.services import relations
+from contacts.services.groups import Person, create_group, invite
 from enterprises.models import Member
 from enterprises.services import GRADED_ADMIN
 from tests import factories
@@ -42,6 +44,31 @@ def people(team, enterprise):
         "colleague of the owner": team.carl,
     }
     return contact, {name: factories.actor(enterprise, member) for name, member in members.items()}
+
+
+def test_o5_in_a_group_one_sees_the_people_whom_one_sees(people):
+    """Who sees the group learns of others' contacts in it neither name nor id."""
+    contact, actors = people
+    owner, follower = actors["owner"], actors["follower"]
+    chat = create_group(actors["super admin"], name="群")
+    theirs = factories.contact(actors["super admin"], name="别人的")
+    mine = factories.contact(owner, name="自己的")
+    for one in (contact, mine, theirs):
+        invite(actors["super admin"], group=chat, people=[Person(one.external_userid, one.name)])
+
+    def inside(actor):
+        return {row.contact for row in group_members(actor, chat)}
+
+    assert inside(actors["super admin"]) == {contact, mine, theirs}
+    assert inside(owner) == {contact, mine}
+    assert inside(follower) == {contact}
+    assert inside(actors["colleague of the owner"]) == set()
+
+
+def test_o2_a_contact_names_the_collaborators_whose_time_is_not_over(people):
+    contact, actors = people
+    shown = orjson.loads(orjson.dumps(document(actors["owner"], contact)))["collaborators"]
+    assert {one["member"]["name"] for one in shown} == {"Fay", "G help"}
 
 
 SEES = {

@@ -86,6 +86,26 @@ def test_e_archives_by_a_preview_in_numbers(login, page: Page) -> None:
     expect(page.locator("main")).to_contain_text("1")
 
 
+def test_a_name_that_turns_the_direction_of_writing_turns_only_itself(login, page: Page) -> None:
+    """“@微信” says where somebody comes from: no name may write it backwards, or take its place."""
+    login(path="contacts/")
+    for name in ("王\u202eevil", "\u2067evil", "مرحبا"):
+        places = page.evaluate(
+            """name => {
+                const person = document.querySelector("tbody .person > div");
+                const [link, mark] = [person.querySelector("a"), person.querySelector("[class^=mark-]")];
+                link.textContent = name;
+                const first = document.createRange(), last = document.createRange();
+                first.setStart(mark.firstChild, 0); first.setEnd(mark.firstChild, 1);
+                last.setStart(mark.firstChild, 1); last.setEnd(mark.firstChild, 2);
+                const boxes = [link, first, last].map(one => one.getBoundingClientRect());
+                return boxes.flatMap(box => [Math.round(box.left), Math.round(box.right)]);
+            }""",
+            name,
+        )
+        assert places == sorted(places), name
+
+
 def test_list_fits_a_phone(login, page: Page) -> None:
     page.set_viewport_size({"width": 375, "height": 812})
     for path in ("contacts/", "tags/", "groups/", "inactive/", "imports/", "scale/", "scale/ledger/", "jobs/"):

@@ -129,7 +129,7 @@ def _summary(actor: Actor, action: Action, counted: Counter[Key], *, to: UUID | 
         action=action,
         total=affected + by_reason.total(),
         affected=affected,
-        excluded={reason: number for reason, number in by_reason.items() if number},
+        excluded={reason: number for reason, number in sorted(by_reason.items()) if number},
         by_status=dict(by_status),
         by_grade=dict(by_grade),
         owners=[(owners[owner] if owner else None, number) for owner, number in most],
