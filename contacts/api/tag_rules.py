@@ -327,6 +327,7 @@ class OneRuleView(RuleView):
         responses={204: None},
     )
     def delete(self, request: Request, pk: str) -> Response:
+        self.check_query(("take_off",))
         services.delete(self.actor, rule=self.rule(pk), take_off=self.flag("take_off"))
         return Response(status=204)
 

@@ -1,6 +1,7 @@
 """C1, Q10 with real threads and real commits."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connections
@@ -9,7 +10,7 @@ from common.errors import Refusal
 from common.tenancy import tenant
 from contacts.filters import ContactFilter
 from contacts.models import Contact, Follow, Interaction, Purchase
-from contacts.services.contacts import add_contact
+from contacts.services.contacts import add_contact, edit_contact
 from contacts.services.history import record_interaction, record_purchase
 from contacts.services.relations import add_follow
 from contacts.services.search_entries import index
@@ -159,3 +160,33 @@ def test_c9_purchases_at_once_are_all_counted(crowd):
     with tenant(enterprise.pk):
         contact.refresh_from_db()
         assert (contact.spend_365d, contact.grade, contact.activity) == (5000, "high", "frequent")
+
+
+def test_an_edit_of_a_version_that_somebody_changes_at_that_moment_is_refused():
+    """If-Match is asked behind the lock: it waits for the other edit, and does not write over it."""
+    enterprise = factories.enterprise()
+    with tenant(enterprise.pk):
+        contact = factories.contact(factories.super_admin(enterprise))
+    client = factories.api_client(enterprise)
+
+    def patch():
+        try:
+            return client.patch(
+                f"/api/v1/contacts/{contact.pk}",
+                {"remark": "second"},
+                "application/json",
+                headers={"If-Match": f'"{contact.version}"'},
+            )
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with tenant(enterprise.pk):
+            edit_contact(factories.super_admin(enterprise), contact=contact, remark="first")
+            running = pool.submit(patch)
+            factories.wait_for_blocked()
+        answer = running.result()
+    assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed")
+    with tenant(enterprise.pk):
+        contact.refresh_from_db()
+        assert (contact.remark, contact.version) == ("first", 2)

@@ -1,9 +1,10 @@
 """C13: limits and the system's tag, merging, the report of dead tags, and rules."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
@@ -198,6 +199,32 @@ def test_c13_merging_the_same_tag_twice_at_once_happens_once():
     with tenant(enterprise.pk):
         assert FollowTag.objects.count() == 1
         assert sorted(one.name for one in Tag.objects.all()) == ["b", "c"]
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_c13_who_is_tagged_while_the_tag_is_merged_wears_the_other_one():
+    """The merge waits for the tagging under way, and takes it along."""
+    enterprise = factories.enterprise()
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        tags.create_tag_group(actor, name="意向", tags=["a", "b"])
+        contact = factories.contact(actor, name="late")
+        run = tag_merges.start(actor, tag=tag("a"), into=tag("b"))
+
+    def merge():
+        try:
+            return execute_run(enterprise.pk, run.pk)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with tenant(enterprise.pk):
+            tags.tag_contact(factories.super_admin(enterprise), contact=contact, add=[tag("a")])
+            running = pool.submit(merge)
+            factories.wait_for_blocked()
+        assert (running.result().state, running.result().result) == ("done", {"moved": 1})
+    with tenant(enterprise.pk):
+        assert [one.name for one in Tag.objects.all()] == ["b"] and wearers("b") == {"late"}
 
 
 # --- Dead tags ------------------------------------------------------------------------------------------------
@@ -477,6 +504,9 @@ def test_c13_x1_rules_and_merging_by_the_api(api, enterprise):
     changed = api.put(f"/api/v1/tag-rules/{made['id']}", {**body, "active": False}, "application/json")
     assert changed.json()["active"] is False
     assert api.post(f"/api/v1/tags/{middle}/merge", {"into": high}, "application/json").status_code == 202
+    mistyped = api.delete(f"/api/v1/tag-rules/{made['id']}?takeoff=true")
+    assert (mistyped.status_code, mistyped.json()["code"]) == (400, "unknown_filter")
+    assert api.get(f"/api/v1/tag-rules/{made['id']}").status_code == 200
     assert api.delete(f"/api/v1/tag-rules/{made['id']}?take_off=true").status_code == 204
     with tenant(enterprise.pk):
         assert not FollowTag.objects.exists()
