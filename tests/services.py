@@ -120,7 +120,17 @@ def _drop_templates(owner: psycopg.Connection) -> None:
 
 
 def _drop(owner: psycopg.Connection, name: str) -> None:
-    owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    # Not WITH (FORCE): an autovacuum worker runs as the superuser, whose processes the owner may not end. The server
+    # itself ends it for a plain DROP.
+    owner.execute(
+        """
+        SELECT pg_terminate_backend(session.pid) FROM pg_stat_activity AS session
+        JOIN pg_roles AS role ON role.oid = session.usesysid AND NOT role.rolsuper
+        WHERE session.datname = %s
+        """,
+        [name],
+    )
+    owner.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
 
 
 def drop_database(name: str) -> None:
