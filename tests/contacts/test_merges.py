@@ -15,13 +15,17 @@ from common.ids import uuid7
 from common.sql import execute
 from common.tenancy import tenant
 from contacts.models import Contact, ContactMerge, Follow, FollowTag, FollowUp, Interaction, MergeItem, Purchase
-from contacts.services import attachments, follow_ups, merges, tags
+from contacts.services import attachments, bulk, follow_ups, merges, tags
+from contacts.services.bulk import work
 from contacts.services.contacts import add_contact, archive_contact, edit_contact, set_grade
 from contacts.services.groups import Person, create_group, invite
 from contacts.services.history import record_interaction, record_purchase
 from contacts.services.relations import add_follow, end_follow
 from enterprises.models import AuditEntry, Department
 from enterprises.services import GRADED_ADMIN
+from jobs import services as jobs
+from jobs.models import JobRun
+from jobs.runner import execute_run
 from quota.models import LedgerEntry
 from quota.services import verify_counts
 from tests import factories, services
@@ -311,6 +315,36 @@ def test_q14_merging_the_same_pair_many_times_at_once_frees_one_place():
     assert consistent(enterprise) == 1
     with tenant(enterprise.pk):
         assert Contact.objects.filter(merged_into=None).count() == 1
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_q14_merging_and_archiving_across_each_other_stays_true(monkeypatch):
+    """Six pairs are merged while a job archives all twelve, and are taken apart while another one brings them back."""
+    monkeypatch.setattr(work, "STEP", 3)
+    enterprise = factories.enterprise()
+    pairs = [two(enterprise) for _n in range(6)]
+    everybody = [one.pk for pair in pairs for one in pair]
+
+    def started(begin):
+        with tenant(enterprise.pk):
+            return begin(factories.super_admin(enterprise))
+
+    archiving = started(lambda actor: bulk.start(actor, action="archive", ids=everybody))
+    merging = [lambda a=a, b=b: started(lambda actor: merges.merge(actor, contact=a, gone=b)) for a, b in pairs]
+    ended, *made = in_parallel([lambda: execute_run(enterprise.pk, archiving.pk), *merging])
+    assert ended.state == "done" and consistent(enterprise) == 0
+    with tenant(enterprise.pk):
+        assert set(Contact.objects.filter(merged_into=None).values_list("status", flat=True)) == {"archived"}
+        assert Contact.objects.filter(merged_into=None).count() == 6
+
+    undoing = started(lambda actor: jobs.undo(actor, run=JobRun.objects.get(pk=archiving.pk)))
+    apart = [lambda one=one: started(lambda actor: merges.undo(actor, merge=one)) for one in made]
+    ended, *_apart = in_parallel([lambda: execute_run(enterprise.pk, undoing.pk), *apart])
+    assert ended.state == "done"
+    consistent(enterprise)
+    with tenant(enterprise.pk):
+        assert not Contact.objects.exclude(merged_into=None).exists()
+        assert Contact.objects.exclude(status__in=["active", "archived"]).count() == 0
 
 
 @pytest.mark.usefixtures("committed_db")
