@@ -192,11 +192,17 @@ def _write(ordering: str, backwards: bool, row: Any, column: str) -> str:
 
 def _read(cursor: str, ordering: str, queryset: QuerySet) -> tuple[bool, tuple[Any, Any]]:
     field = queryset.model._meta.get_field(ordering.removeprefix("-"))
+    field = getattr(field, "output_field", field)  # a generated column reads nothing by itself
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         made_for, backwards, value, pk = json.loads(raw)
-        if made_for != ordering:
+        if made_for != ordering or (isinstance(value, str) and not _storable(value)):
             raise ValueError(made_for)
         return bool(backwards), (field.to_python(value), queryset.model._meta.pk.to_python(pk))
-    except (ValueError, TypeError, ValidationError, binascii.Error) as error:
+    except (ValueError, TypeError, OverflowError, ValidationError, binascii.Error) as error:
         raise Invalid({"cursor": [_("This cursor does not belong to this list.")]}) from error
+
+
+def _storable(text: str) -> bool:
+    """Can the database hold it: neither NUL nor half a character?"""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -1,5 +1,8 @@
 """REST of contacts, groups and tags: shapes, errors, O5, and what a list costs."""
 
+import base64
+import json
+
 import pytest
 
 from common.ids import uuid7
@@ -112,6 +115,29 @@ def test_list_refuses_what_it_does_not_know(api):
         answer = api.get(f"{ROOT}/contacts?{query}")
         assert answer.status_code == 400 and answer["Content-Type"] == "application/problem+json", query
     assert api.get(f"{ROOT}/contacts?search=客&grade=low&grade=high&count=1").status_code == 200
+
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("ordering", "made"),
+    [
+        ("name", ["name", 0, "\0", NOBODY]),
+        ("name", ["name", 0, "\ud800", NOBODY]),
+        ("name", ["name", 0, "王", "\0"]),
+        ("name", ["-name", 0, "王", NOBODY]),
+        ("-added_at", ["-added_at", 0, "infinity", NOBODY]),
+        ("-added_at", ["-added_at", 0, [], NOBODY]),
+        ("spend", ["spend_cents", 0, "much", NOBODY]),
+        ("spend", ["spend_cents", 0, float("inf"), NOBODY]),
+        ("name", {"name": 1}),
+    ],
+)
+def test_a_cursor_that_somebody_made_up_is_refused(api, people, ordering, made):
+    cursor = base64.urlsafe_b64encode(json.dumps(made).encode()).decode().rstrip("=")
+    answer = api.get(f"{ROOT}/contacts?ordering={ordering}&cursor={cursor}")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["cursor"])
 
 
 @pytest.mark.parametrize("rows", [1, 3])
