@@ -3,8 +3,8 @@
 import pytest
 
 from common.tenancy import tenant
-from contacts.models import Contact
-from contacts.services import bulk, merges
+from contacts.models import Contact, Follow, Interaction
+from contacts.services import bulk, groups, merges
 from contacts.services.contacts import archive_contact
 from enterprises.actors import Actor
 from quota import services
@@ -146,3 +146,34 @@ def test_q12_a_place_goes_along_when_a_merge_gives_somebody_an_owner_and_comes_b
         kept.refresh_from_db()
         assert kept.owner is None
     check(enterprise, 华南=1, 深圳=1)
+
+
+@pytest.mark.parametrize("on_full", ["partial", "refuse"])
+def test_c3_q12_who_has_no_owner_gets_the_first_member_that_a_file_names(enterprise, team, run_import, on_full):  # noqa: F811
+    """Their place goes to the member's team, which may be over its budget then. Whoever has an owner keeps them."""
+    with tenant(enterprise.pk):
+        group = groups.create_group(team.admin, name="群")
+        people = [groups.Person(f"gq{number}", f"赵{number}") for number in range(4)]
+        groups.invite(team.admin, group=group, people=people)
+        Contact.objects.filter(external_userid__startswith="gq").update(owner=None)
+        assert_true()
+    sam, ned = team.as_sam.member, team.as_ned.member
+
+    def whose():
+        found = Contact.objects.filter(external_userid__startswith="gq").order_by("external_userid")
+        return list(found.values_list("owner", flat=True))
+
+    named = [("gq0", sam.userid), ("gq1", sam.userid), ("gq2", sam.userid), ("gq3", "")]
+    run = run_import(as_csv(("external_userid", "owner"), *named), on_full=on_full)
+    assert (run.result["created"], run.result["updated"], run.result["unchanged"]) == (0, 3, 1), run.result
+    check(enterprise, 华南=3, 深圳=3)
+    with tenant(enterprise.pk):
+        assert whose() == [sam.pk] * 3 + [None]
+        notes = Interaction.objects.filter(kind="owner_changed").values_list("data__from", "data__to", "key")
+        assert list(notes) == [(None, sam.name, f"import:{run.pk}")] * 3
+    again = run_import(as_csv(("external_userid", "owner"), ("gq0", ned.userid), ("gq3", ned.userid)), on_full=on_full)
+    assert again.result["updated"] == 2
+    check(enterprise, 华南=3, 深圳=3)
+    with tenant(enterprise.pk):
+        assert whose() == [sam.pk] * 3 + [ned.pk]
+        assert Follow.objects.filter(contact__external_userid="gq0").count() == 2

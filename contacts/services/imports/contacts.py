@@ -10,18 +10,9 @@ from common.sql import row as one_row
 from contacts.files.reasons import Reason
 from contacts.files.rows import ContactRow
 from contacts.models import Contact, Tag, TagGroup
-from contacts.rules import (
-    RIGHT_OF,
-    Activity,
-    Grade,
-    GradeSource,
-    Kind,
-    Right,
-    Side,
-    Status,
-    is_reserved_tag,
-)
+from contacts.rules import RIGHT_OF, Activity, Grade, GradeSource, Kind, Right, Side, Status, is_reserved_tag
 from contacts.services import search_entries, tag_room
+from contacts.services.imports import ownerless
 from contacts.services.imports.staging import Loaded, Loader
 from contacts.services.steps import lock_all
 from contacts.services.tags import make_room
@@ -64,9 +55,10 @@ FOLLOW = """(
 @dataclass
 class ContactLoader(Loader[ContactRow]):
     """Rows of contacts. A known contact keeps its owner; a row that names another member adds a follow (C1), and the
-    remark in it is what that member calls the contact."""
+    remark in it is what that member calls the contact. Somebody who has no owner gets the first one named (C3)."""
 
     tags: dict[str, UUID] = field(default_factory=dict)
+    first: dict[UUID, UUID] = field(default_factory=dict)  # contact without an owner → the member named first
 
     COLUMNS = """external_userid text, new_id uuid, name text, kind text, remark text, company text, phones varchar[],
         owner_id uuid, added_at timestamptz, tag_ids uuid[], fresh boolean DEFAULT false"""
@@ -91,7 +83,9 @@ class ContactLoader(Loader[ContactRow]):
         self._rename_for_friends()
         self._tag()
         self._update_known()
+        self.first = ownerless.named() | self.first
         if self.partial:
+            self._give_owners()
             self._admit_as_many_as_fit()
         search_entries.index(self._written())
         created, updated, unchanged = self._counts()
@@ -99,6 +93,7 @@ class ContactLoader(Loader[ContactRow]):
 
     def finish(self) -> None:
         """All or nothing: everything that is new must fit, or the transaction ends here."""
+        self._give_owners()
         if not self.partial and self._admitted():
             quota.reserve(self.actor, self._admitted(), claims=self._claims)
             self._write_ledger("SELECT id, label FROM admitted ORDER BY line", self._admitted())
@@ -302,6 +297,11 @@ class ContactLoader(Loader[ContactRow]):
             UPDATE staged SET changed = true FROM made WHERE staged.contact_id = made.id
             """  # noqa: S608 - conditions of ours
         )
+
+    def _give_owners(self) -> None:
+        """Behind all contacts of the transaction, as this locks the account."""
+        ownerless.give(self.actor, self.first, job_id=self.job_id, at=self.now)
+        self.first = {}
 
     def _admit_as_many_as_fit(self) -> None:
         """Ask the account; whoever does not fit leaves again, the last lines first."""
