@@ -113,6 +113,8 @@
 
   // Where there is no room for the box above, it stands in the menu.
   const seek = () => {
+    const leaving = $(".offcanvas-lg.hiding");
+    if (leaving) return leaving.addEventListener("hidden.bs.offcanvas", seek, { once: true });
     const box = $$(".search input[role=combobox]").find((input) => input.checkVisibility({ checkVisibilityCSS: true }));
     if (box) box.focus();
     else $("[data-seek]")?.click();
