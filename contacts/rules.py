@@ -132,8 +132,12 @@ _RESERVED = frozenset({SYSTEM_TAG, "inactive"})
 
 def is_reserved_tag(name: str) -> bool:
     """Is this, as people see it, the name of a tag that only the system sets?"""
-    seen = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
-    return seen.strip().casefold() in _RESERVED
+    return seen(unicodedata.normalize("NFKC", name)).strip().casefold() in _RESERVED
+
+
+def seen(text: str) -> str:
+    """The text without what nobody sees: direction marks, joiners, zero-width spaces."""
+    return "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
 
 
 class TagColour(Choice):

@@ -131,8 +131,8 @@ def suggestions(actor: Actor, text: str, *, size: int = 8) -> list[Suggestion]:
     hits = _few(asked, text)
     if not hits.surely:
         dense = paging.Keyset(seen, ordering="-last_contact_at", size=size, ways=lambda page: _near(page, last))
-        if rows := dense.read().rows:
-            return _explained(rows, text)
+        if near := dense.read().rows:
+            return _explained(near, text)
         hits = _few(asked, text, collect=True)
     if hits.ids is None:
         return _explained(list(last.order_by("-last_contact_at", "-id")[:size]), text)

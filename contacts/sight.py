@@ -77,8 +77,7 @@ class Sight:
         if self._member is None:
             return self._narrow(Contact.objects.visible_to(self._actor))
         if self._found_first:
-            text, params = self._narrow(_known()).order_by().values("id").query.sql_with_params()
-            return _looked_at(self._member).filter(_true(_AMONG.format(text), params))
+            return _looked_at(self._member).filter(_among(self._narrow(_known())))
         return self._narrow(_known().filter(_true(_AMONG.format(RELATED), related(self._member))))
 
     @property
@@ -111,8 +110,7 @@ class Sight:
         The planner takes for granted that those who are sought lie evenly on the way through an index in that order.
         But who is silent is at its end, and somebody who is nobody's friend may not be there: a million are looked at.
         """
-        text, params = self.contacts.order_by().values("id").query.sql_with_params()
-        return _known().filter(_true(_AMONG.format(text), params))
+        return _known().filter(_among(self.contacts))
 
     def _by_date(self, member: Member, page: paging.Keyset) -> QuerySet:
         """Each index is read in its order, merged with the others, until the page is full."""
@@ -152,6 +150,12 @@ def _relations(member: Member) -> Iterator[tuple[Q, str, str]]:
     grants = Q(grants__enterprise_id=member.enterprise_id, grants__member_id=member.pk)
     in_force = Q(grants__expires_at=None) | Q(grants__expires_at__gt=clock.now())
     yield grants & in_force, "grants__contact_added_at", "grants__contact_id"
+
+
+def _among(found: QuerySet) -> RawSQL:
+    """Is it one of these? They are found first, all of them."""
+    text, params = found.order_by().values("id").query.sql_with_params()
+    return _true(_AMONG.format(text), params)
 
 
 def _true(text: str, params: tuple[object, ...]) -> RawSQL:

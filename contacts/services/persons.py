@@ -21,7 +21,7 @@ from common.sql import execute, rows
 from common.tenancy import current_enterprise_id
 from contacts import access
 from contacts.models import Contact
-from contacts.rules import Right, Status
+from contacts.rules import Right, Status, seen
 from contacts.services import attachments
 from contacts.services.bulk.removal import BELONGINGS, EXPORT_OF_ONE, FILES, delete_one, take_names_off
 from contacts.services.steps import place
@@ -88,9 +88,8 @@ def asked_for(contact: Contact) -> str:
 
 
 def _typed(text: str) -> str:
-    """What can be typed of a text: without what nobody sees (direction marks, joiners), any white space as a blank."""
-    seen = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
-    return " ".join(unicodedata.normalize("NFC", seen).split())
+    """What can be typed of a text: without what nobody sees, any white space as a blank."""
+    return " ".join(unicodedata.normalize("NFC", seen(text)).split())
 
 
 def erase(context: JobContext) -> dict[str, Any]:

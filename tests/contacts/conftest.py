@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from django.test import Client
 
 from common import clock
 from common.tenancy import tenant
@@ -17,6 +18,16 @@ def inside(enterprise):
     """The super admin as an actor, in the enterprise's scope, at noon."""
     with tenant(enterprise.pk), clock.at(factories.NOON):
         yield factories.super_admin(enterprise)
+
+
+@pytest.fixture
+def browser(enterprise):
+    """The super admin's, in English."""
+    opened = Client()
+    with tenant(enterprise.pk):
+        opened.force_login(factories.super_admin(enterprise).member.user)
+    opened.cookies["language"] = "en"
+    return opened
 
 
 @pytest.fixture

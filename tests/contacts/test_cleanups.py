@@ -445,15 +445,6 @@ def test_q10_without_the_accounts_decision_they_would_overshoot(monkeypatch):
 
 
 @pytest.fixture
-def browser(enterprise):
-    opened = Client()
-    with tenant(enterprise.pk):
-        opened.force_login(factories.super_admin(enterprise).member.user)
-    opened.cookies["language"] = "en"
-    return opened
-
-
-@pytest.fixture
 def quiet(enterprise):
     with tenant(enterprise.pk):
         return silent(factories.super_admin(enterprise), 3, name="王静默")

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
@@ -285,15 +284,6 @@ def test_c4_owners_who_left_are_not_warned(team):
 
 
 # --- API and console ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def browser(enterprise):
-    opened = Client()
-    with tenant(enterprise.pk):
-        opened.force_login(factories.super_admin(enterprise).member.user)
-    opened.cookies["language"] = "en"
-    return opened
 
 
 def lose(enterprise, total):

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from django.core.files.storage import default_storage
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from common import clock
@@ -165,15 +164,6 @@ def test_c4_the_file_takes_a_constant_number_of_queries(enterprise):
             assert done(enterprise, run).result == {"rows": total}
         counts.append(len(queries))
     assert counts[0] == counts[1]
-
-
-@pytest.fixture
-def browser(enterprise):
-    opened = Client()
-    with tenant(enterprise.pk):
-        opened.force_login(factories.super_admin(enterprise).member.user)
-    opened.cookies["language"] = "en"
-    return opened
 
 
 def test_c4_x1_the_page_and_the_api_export_what_they_show(browser, enterprise, lost):

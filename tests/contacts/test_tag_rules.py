@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, connections
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
@@ -465,15 +464,6 @@ def test_c13_explaining_a_contact_takes_two_queries_whatever_the_rules(number, i
 
 
 # --- API and console ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def browser(enterprise):
-    opened = Client()
-    with tenant(enterprise.pk):
-        opened.force_login(factories.super_admin(enterprise).member.user)
-    opened.cookies["language"] = "en"
-    return opened
 
 
 def test_c13_x1_rules_and_merging_by_the_api(api, enterprise):
