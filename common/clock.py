@@ -23,7 +23,7 @@ def at(moment: datetime) -> Iterator[None]:
     """Let it be `moment` (aware) inside the block: for tests and `run_job --now`."""
     if moment.tzinfo is None:
         raise ValueError("The clock takes aware datetimes only.")
-    token = _moment.set(moment)
+    token = _moment.set(moment.astimezone(UTC))
     try:
         yield
     finally:

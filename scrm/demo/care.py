@@ -37,11 +37,13 @@ TALKS: tuple[Told, ...] = (
 )
 PLAN = "舒缓护理方案.txt"
 PLAN_TEXT = "晨：温和洁面、舒缓精华、防晒\n晚：卸妆油、修护面霜，每周两次面膜\n"
-# Days from today until the next date; 0.5: at noon today.
+# Days from today until the next date, at ten; a part of a day: when that part of what is left of today has passed.
 NEXT = (-6, -3, -1, 0.5, 0.75, 1, 2, 3, 5, 8, 13, 20)
 
 
-def plan(stage: Stage, customers: Sequence[Customer], sellers: Sequence[str], today: datetime) -> None:
+def plan(
+    stage: Stage, customers: Sequence[Customer], sellers: Sequence[str], *, now: datetime, today: datetime
+) -> None:
     """Put follow-ups of these members, and the clean-up that `OPERATIONS` announces, into the story."""
     random = Random("澜语 跟进")  # noqa: S311 - a story; a chance of its own leaves the rest as it was
     for number, seller in enumerate(sellers):
@@ -51,7 +53,9 @@ def plan(stage: Stage, customers: Sequence[Customer], sellers: Sequence[str], to
             written = (
                 today - timedelta(days=random.randint(7, 18)) + timedelta(hours=10, minutes=random.randint(0, 500))
             )
-            next_at = today + timedelta(days=days, hours=10 if days == int(days) else 0)
+            next_at = today + timedelta(days=days, hours=10)
+            if isinstance(days, float):
+                next_at = now + days * (today + timedelta(days=1) - now)
             told = random.choice(TALKS)
             stage.later_scene(written, partial(_write, customer, told, next_at, step == 0), seller)
             if days < 0 and step % 2 == 0 and number:

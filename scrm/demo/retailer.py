@@ -166,7 +166,7 @@ class Story:
         sellers = [[member.split()[1] for member in team[1:]] for team in REGIONS.values()]
         helpers.plan(self.stage, self.customers, sellers[:4], self.today)
         writers = [*LOG_IN[::-1], *(team[2].split()[1] for team in REGIONS.values())]
-        care.plan(self.stage, self.customers, writers, self.today)
+        care.plan(self.stage, self.customers, writers, now=self.now, today=self.today)
         self._plan_list_with_faults()
         for start, end in self._quarters():
             moment = end + timedelta(hours=9, minutes=30)
