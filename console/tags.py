@@ -85,9 +85,10 @@ class TagChange(Page):
     def get(self, request: HttpRequest, kind: str, pk: UUID) -> HttpResponseBase:
         row = self._row(kind, pk)
         self.title = row.name
-        tags = Tag.objects.filter(group=row) if isinstance(row, TagGroup) else Tag.objects.filter(pk=row.pk)
-        worn = tags.aggregate(number=Count("taggings__contact_id", distinct=True))["number"]
-        context = {"row": row, "kind": kind, "worn": worn, "back": self._back_to_list(), "colours": TagColour}
+        context: dict[str, Any] = {"row": row, "kind": kind, "back": self._back_to_list(), "colours": TagColour}
+        if self.actor.sees_all:
+            tags = Tag.objects.filter(group=row) if isinstance(row, TagGroup) else Tag.objects.filter(pk=row.pk)
+            context["worn"] = tags.aggregate(number=Count("taggings__contact_id", distinct=True))["number"]
         return self.render(context)
 
     def post(self, request: HttpRequest, kind: str, pk: UUID) -> HttpResponseBase:

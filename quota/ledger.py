@@ -26,10 +26,10 @@ def sees_all(actor: Actor) -> bool:
 
 
 def require_whole_enterprise(actor: Actor, code: str) -> None:
-    """Raise Forbidden unless the actor has the code and sees every contact: ledger and seats tell of all (O5)."""
+    """Raise Forbidden unless one has the code and sees every contact: for what tells of all or changes all (O5)."""
     actor.require(code)
     if not sees_all(actor):
-        raise Forbidden(_("Only those who see the whole enterprise may see this."), code="whole_enterprise_only")
+        raise Forbidden(_("This is for those who see the whole enterprise."), code="whole_enterprise_only")
 
 
 @dataclass(frozen=True)

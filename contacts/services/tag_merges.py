@@ -34,8 +34,8 @@ SELECT count(*) FROM moved
 
 
 def start(actor: Actor, *, tag: Tag, into: Tag) -> JobRun:
-    """Queue the merge of `tag` into another one. Raises Invalid for a tag and itself."""
-    actor.require("tags.manage")
+    """Queue the merge of `tag` into another one, for who sees all contacts. Raises Invalid for a tag and itself."""
+    tag_rules.require(actor)
     if tag.pk == into.pk:
         raise Invalid({"into": [_("Choose another tag.")]})
     return jobs.enqueue(actor, name=JOB, params={"tag": str(tag.pk), "into": str(into.pk)})

@@ -17,6 +17,7 @@ from contacts.services.steps import hold
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Role
+from quota.ledger import require_whole_enterprise
 
 
 def create_tag_group(
@@ -60,9 +61,10 @@ def edit(actor: Actor, *, row: TagGroup | Tag, **changes: Any) -> None:
 def delete(actor: Actor, *, row: TagGroup | Tag) -> int:
     """Delete a tag, or a group with its tags; they vanish from all contacts. Returns how many contacts wore them.
 
-    Raises Conflict tag_in_use for a tag that a rule sets or asks for.
+    For those who see every contact: it changes what all of them wear (O4). Raises Conflict tag_in_use for a tag
+    that a rule sets or asks for.
     """
-    actor.require("tags.manage")
+    require_whole_enterprise(actor, "tags.manage")
     tags = Tag.objects.filter(group=row) if isinstance(row, TagGroup) else Tag.objects.filter(pk=row.pk)
     worn = FollowTag.objects.filter(tag__in=tags)
     contacts = worn.values("contact_id").distinct().count()

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from common.errors import Forbidden
 from common.ids import uuid7
 from common.tenancy import tenant
 from contacts.models import Contact, Follow, FollowTag, GroupChat, Purchase, SavedView, Tag, TagGroup
-from contacts.services import groups, tags
+from contacts.services import groups, tag_merges, tags
 from contacts.services.contacts import archive_contact
 from contacts.services.groups import Person
 from contacts.services.history import record_interaction
@@ -410,6 +411,29 @@ def test_tags_page(admin, at, enterprise, anna):
     assert admin.post(at(f"tags/group/{group.pk}/"), {"action": "delete"}).status_code == 302
     with tenant(enterprise.pk):
         assert not Tag.objects.exists() and not TagGroup.objects.exists()
+
+
+def test_c13_o4_who_sees_a_part_renames_tags_and_ends_none(enterprise, at, contact, anna):
+    with tenant(enterprise.pk):
+        group = tags.create_tag_group(factories.super_admin(enterprise), name="意向", tags=["高", "低"])
+        low, high = group.tags.order_by("name")
+        tags.tag_contact(factories.actor(enterprise, anna), contact=contact, add=[high])
+        role = factories.role("contacts.view", "tags.manage", scope="departments")
+        lead = factories.member("组长", role=role)
+        before = state()
+        for row in (group, high):
+            with pytest.raises(Forbidden) as refused:
+                tags.delete(factories.actor(enterprise, lead), row=row)
+            assert refused.value.code == "whole_enterprise_only"
+        with pytest.raises(Forbidden):
+            tag_merges.start(factories.actor(enterprise, lead), tag=low, into=high)
+        assert state() == before
+    page = browser(lead.user).get(at(f"tags/tag/{high.pk}/"))
+    assert "高" in text(page) and "Delete" not in text(page) and "vanishes" not in text(page)
+    assert browser(lead.user).post(at(f"tags/tag/{high.pk}/"), {"action": "delete"}).status_code == 302
+    assert browser(lead.user).post(at(f"tags/tag/{high.pk}/"), {"name": "很高"}).status_code == 302
+    with tenant(enterprise.pk):
+        assert set(Tag.objects.values_list("name", "taggings__contact__name")) == {("很高", "王小明"), ("低", None)}
 
 
 def test_empty_pages_say_what_to_do_next(admin, at):

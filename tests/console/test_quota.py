@@ -135,7 +135,7 @@ def test_staff_see_the_scale_without_counts_of_contacts(client, url, enterprise)
         client.force_login(factories.member().user)
     client.cookies[LANGUAGE_COOKIE] = "en"
     page = text(client.get(url()))
-    assert "Only those who see the whole enterprise may see this." in page
+    assert "This is for those who see the whole enterprise." in page
     assert "Note WeCom&#x27;s number" not in page and "Note WeCom's number" not in page
     assert client.get(url("seats/")).status_code == 403
     assert client.get(url("ledger/")).status_code == 403

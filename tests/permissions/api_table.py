@@ -241,12 +241,12 @@ API = [
     Row("POST", "tag-groups", "tags.manage", 201, {"name": "行业"}),
     Row("GET", "tag-groups/{tag_group}", "contacts.view"),
     Row("PATCH", "tag-groups/{tag_group}", "tags.manage", body={"name": "改名"}),
-    Row("DELETE", "tag-groups/{tag_group}", "tags.manage", 204),
+    Row("DELETE", "tag-groups/{tag_group}", "tags.manage", 204, but=WHOLE),
     Row("GET", "tags", "contacts.view"),
     Row("POST", "tags", "tags.manage", 201, lambda w: {"group": w.ids["tag_group"], "name": "新标签"}),
     Row("GET", "tags/{tag}", "contacts.view"),
     Row("PATCH", "tags/{tag}", "tags.manage", body={"name": "改名"}),
-    Row("DELETE", "tags/{tag}", "tags.manage", 204),
+    Row("DELETE", "tags/{tag}", "tags.manage", 204, but=WHOLE),
     # --- hand-over; owners order what they own and see what they ordered (`stopped`)
     Row("GET", "transfers", "contacts.hand_over"),
     Row("POST", "transfers", "contacts.assign", 201, order, but={"graded_out": 403}),
@@ -290,7 +290,7 @@ API = [
     # Rules and counts speak about every contact: for those who see every contact.
     Row("GET", "tags/usage", "tags.manage", but=WHOLE),
     Row("POST", "tags/usage/export", "tags.manage", 202, {"format": "csv"}, but=WHOLE),
-    Row("POST", "tags/{tag}/merge", "tags.manage", 202, lambda w: {"into": w.ids["other_tag"]}),
+    Row("POST", "tags/{tag}/merge", "tags.manage", 202, lambda w: {"into": w.ids["other_tag"]}, but=WHOLE),
     Row("GET", "tag-rules", "tags.manage", but=WHOLE),
     Row("POST", "tag-rules", "tags.manage", 201, new_rule, but=WHOLE),
     Row("POST", "tag-rules/trial", "tags.manage", 200, new_rule, but=WHOLE),
