@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from common import paging
 from common.ids import parse_uuid
@@ -20,7 +20,7 @@ from console.listing import Listing
 from contacts import cleanup_rounds
 from contacts.filters import ContactFilter
 from contacts.models import CleanUp
-from contacts.services import bulk, cleanups
+from contacts.services import cleanups
 from contacts.services.bulk.actions import ARCHIVE, DELETE, RESTORE
 from enterprises.rest import get_or_404
 from enterprises.services import policy
@@ -85,12 +85,18 @@ class Announce(Page):
     title = gettext_lazy("Announce a clean-up")
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        preview = bulk.preview(self.actor, action=ARCHIVE.name, filter=SILENT)
-        return self.render({"preview": preview, "veto_days": policy().veto_days})
+        return self.render({"preview": cleanups.preview(self.actor), "veto_days": policy().veto_days})
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         made = cleanups.announce(self.actor)
         messages.success(request, _("The clean-up was announced to the owners."))
+        if made.left_out:
+            told = ngettext(
+                "%(number)s contact was left out: it is in an open clean-up already.",
+                "%(number)s contacts were left out: they are in an open clean-up already.",
+                made.left_out,
+            )
+            messages.info(request, told % {"number": made.left_out})
         return self.redirect(reverse("clean-up", kwargs={"code": self.enterprise.code, "pk": made.pk}))
 
 
@@ -110,6 +116,7 @@ class Round(Page):
             "clean_up": clean_up,
             "contacts": contacts,
             "kept": kept,
+            "left_out": cleanup_rounds.left_out(self.actor, clean_up),
             "listing": Listing(request, found, ordering="contact_id", counted=paging.Count(contacts, exact=True)),
             "open": is_open,
             "may_keep": self.actor.may("contacts.edit"),

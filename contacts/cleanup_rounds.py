@@ -43,6 +43,11 @@ def job_of(actor: Actor, clean_up: CleanUp) -> UUID | None:
     return clean_up.job_id if shown else None
 
 
+def left_out(actor: Actor, clean_up: CleanUp) -> int | None:
+    """How many contacts were left out of it, for those who see as many as whoever announced it (O5)."""
+    return clean_up.left_out if actor.sees_all or clean_up.member_id == actor.member_id else None
+
+
 def may_call_off(actor: Actor, clean_up: CleanUp) -> bool:
     """Is the round the actor's to call off: because they announced it, or may archive every contact of it (O2)?
 

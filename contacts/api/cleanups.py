@@ -12,8 +12,9 @@ from rest_framework.response import Response
 
 from common.rest import Body
 from contacts.api import shapes
+from contacts.api.bulk import BulkPreview, represent
 from contacts.api.contacts import ContactView
-from contacts.cleanup_rounds import figures, job_of, visible_to
+from contacts.cleanup_rounds import figures, job_of, left_out, visible_to
 from contacts.models import CleanUp
 from contacts.services import cleanups as services
 from enterprises.rest import get_or_404
@@ -27,12 +28,16 @@ class CleanUpShape(serializers.Serializer):
     member = shapes.NamedShape(allow_null=True)
     contacts = serializers.IntegerField(help_text=_("Of those that the caller sees."))
     kept = serializers.IntegerField()
+    left_out = serializers.IntegerField(
+        allow_null=True,
+        help_text=_("Silent contacts that were in another open round; told to who announced it and who sees all."),
+    )
     job = serializers.UUIDField(allow_null=True)
 
 
 class NewCleanUp(Body):
     filter = serializers.DictField(
-        required=False, help_text=_("Only among these contacts; all silent ones when left out.")
+        required=False, help_text=_("Only the silent ones among these contacts; all silent ones when left out.")
     )
 
 
@@ -75,6 +80,7 @@ class CleanUpView(ContactView):
             "member": {"id": row.member_id, "name": row.member.name} if row.member else None,
             "contacts": contacts,
             "kept": kept,
+            "left_out": left_out(self.actor, row),
             "job": job_of(self.actor, row),
         }
 
@@ -101,6 +107,16 @@ class CleanUpsView(CleanUpView):
     def post(self, request: Request) -> Response:
         made = services.announce(self.actor, filter=self.read(NewCleanUp).get("filter"))
         return self.answer_round(made, 201)
+
+
+class PreviewView(CleanUpView):
+    """Whom announcing the same now would take, in numbers, and whom it would leave out; changes nothing."""
+
+    permissions = {"POST": "contacts.archive"}
+
+    @extend_schema(request=NewCleanUp, responses=BulkPreview)
+    def post(self, request: Request) -> Response:
+        return Response(represent(services.preview(self.actor, filter=self.read(NewCleanUp).get("filter"))))
 
 
 class OneCleanUpView(CleanUpView):
@@ -142,6 +158,7 @@ class LetGoView(CleanUpView):
 
 urlpatterns = [
     path("clean-ups", CleanUpsView.as_view(), name="clean-ups"),
+    path("clean-ups/preview", PreviewView.as_view(), name="clean-ups-preview"),
     path("clean-ups/<uuid:pk>", OneCleanUpView.as_view(), name="clean-up"),
     path("clean-ups/<uuid:pk>/keep", KeepView.as_view(), name="clean-up-keep"),
     path("clean-ups/<uuid:pk>/let-go", LetGoView.as_view(), name="clean-up-let-go"),

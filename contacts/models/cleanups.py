@@ -21,6 +21,7 @@ class CleanUp(TenantModel):
     announced_at = models.DateTimeField(default=clock.now)
     due_at = models.DateTimeField(_("archived on"))
     contacts = models.PositiveIntegerField()
+    left_out = models.PositiveIntegerField(default=0)  # were in another open round
     job = TenantForeignKey("jobs.JobRun", models.SET_NULL, null=True, related_name="+")
 
     class Meta(TenantModel.Meta):

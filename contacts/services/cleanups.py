@@ -2,9 +2,12 @@
 
 What is announced is fixed: only these contacts are archived, and of them only who is still silent when the time is
 over and whom nobody kept. Archiving itself is the bulk job, with its progress, its report and its undo.
+
+A contact is in one open round at most: who is in one is left out of the next, so an objection is an objection.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,16 +15,18 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
-from common.errors import Conflict, Forbidden, Refusal
+from common.errors import Conflict, Forbidden, Invalid, Refusal
 from common.ids import uuid7
-from common.sql import execute, rows, subquery
+from common.sql import execute, lock, row, rows, subquery
 from common.tenancy import current_enterprise_id
 from contacts import access
 from contacts.cleanup_rounds import may_call_off
 from contacts.filters import ContactFilter
 from contacts.models import CleanUp, Contact
-from contacts.rules import Right
+from contacts.rules import Right, Status
 from contacts.services import bulk
+from contacts.services.bulk.actions import ARCHIVE
+from contacts.services.bulk.selection import COLUMNS
 from enterprises import audit
 from enterprises.actors import Actor
 from enterprises.models import Member
@@ -40,16 +45,32 @@ declare(
 )
 
 
-def announce(actor: Actor, *, filter: dict[str, Any] | None = None) -> CleanUp:
+# Whom announcing leaves out, and why; the preview asks the same.
+IN_ROUND = """EXISTS (SELECT FROM contacts_cleanupitem AS other
+    JOIN contacts_cleanup AS announced
+      ON announced.enterprise_id = other.enterprise_id AND announced.id = other.clean_up_id
+    WHERE other.enterprise_id = contact.enterprise_id AND other.contact_id = contact.id
+      AND announced.state = 'announced')"""
+ANNOUNCE = replace(ARCHIVE, left_out=f"CASE WHEN {IN_ROUND} THEN 'in_round' ELSE {ARCHIVE.left_out} END")
+
+
+def preview(actor: Actor, *, filter: Mapping[str, Any] | None = None) -> bulk.Preview:
+    """What announcing the same now would do, in numbers. Raises Invalid for a filter that asks for others."""
+    return bulk.preview_as(actor, action=ANNOUNCE, filter=_silent(actor, filter).params)
+
+
+def announce(actor: Actor, *, filter: Mapping[str, Any] | None = None) -> CleanUp:
     """Announce that the silent contacts (among those of a filter) will be archived, and tell their owners.
 
-    Raises Conflict nothing_silent when there is nobody.
+    Who is in an open round already is left out; `left_out` says how many. Raises Conflict nothing_silent when there
+    is nobody, all_announced when all are in open rounds, Invalid for a filter that asks for others than silent ones.
     """
     actor.require(Right.ARCHIVE.code)
     now = clock.now()
-    asked = ContactFilter.from_params({**(filter or {}), **SILENT}, actor)
-    allowed = access.permits(Right.ARCHIVE)
-    chosen, params = subquery(asked.queryset().values("id", "enterprise_id", "owner_id"), "chosen")
+    asked = _silent(actor, filter)
+    # Two at once would not see each other's contacts.
+    lock(f"clean-ups:{current_enterprise_id()}")
+    chosen, params = subquery(asked.queryset().values(*COLUMNS), "chosen")
     round_ = CleanUp(
         id=uuid7(),
         member=actor.member,
@@ -58,24 +79,44 @@ def announce(actor: Actor, *, filter: dict[str, Any] | None = None) -> CleanUp:
         contacts=0,
     )
     round_.save(force_insert=True)
-    round_.contacts = execute(
+    counted = row(
         f"""
-        INSERT INTO contacts_cleanupitem (id, enterprise_id, clean_up_id, contact_id)
-        SELECT uuid7(), %(enterprise)s, %(round)s, contact.id FROM ({chosen}) AS contact
-        WHERE {allowed} ORDER BY contact.id
+        WITH known AS MATERIALIZED (SELECT contact.id, {ANNOUNCE.reason} AS reason FROM ({chosen}) AS contact),
+        made AS (
+            INSERT INTO contacts_cleanupitem (id, enterprise_id, clean_up_id, contact_id)
+            SELECT uuid7(), %(enterprise)s, %(round)s, id FROM known WHERE reason = '' ORDER BY id
+            RETURNING id)
+        SELECT (SELECT count(*) FROM made), count(*) FROM known WHERE reason = 'in_round'
         """,  # noqa: S608 - a filter's own text, and names of ours
         {**params, **access.asking(actor), "enterprise": current_enterprise_id(), "round": round_.pk},
     )
+    assert counted is not None
+    round_.contacts, round_.left_out = counted
+    if not round_.contacts and round_.left_out:
+        raise Conflict(_("All silent contacts are in an open clean-up already."), code="all_announced")
     if not round_.contacts:
         raise Conflict(_("No contact is silent: there is nothing to clean up."), code="nothing_silent")
-    round_.save(update_fields=["contacts"])
-    after = {"contacts": round_.contacts, "due_at": round_.due_at}
+    round_.save(update_fields=["contacts", "left_out"])
+    after = {"contacts": round_.contacts, "left_out": round_.left_out, "due_at": round_.due_at}
     audit.record(actor, "clean_up.announced", round_, subject_label=str(round_.contacts), after=after)
     if round_.due_at > now:
         _tell_owners(actor, round_)
     else:
         _archive(actor, round_)
     return round_
+
+
+def _silent(actor: Actor, filter: Mapping[str, Any] | None) -> ContactFilter:
+    """The silent ones among those of the filter. Raises Invalid when it says that it wants others."""
+    given = ContactFilter.from_params(filter or {}, actor).params
+    errors: dict[str, list[Any]] = {}
+    if Status.ACTIVE.value not in given.get("status", [Status.ACTIVE.value]):
+        errors["status"] = [_("A clean-up is of active contacts: leave the status out.")]
+    if given.get("inactive") is False:
+        errors["inactive"] = [_("A clean-up is of silent contacts: leave this out.")]
+    if errors:
+        raise Invalid(errors, code="not_silent")
+    return ContactFilter.from_params({**given, **SILENT}, actor)
 
 
 def keep(actor: Actor, *, clean_up: CleanUp, ids: Sequence[UUID] | None = None) -> int:

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, Invalid
+from common.sql import lock
 from contacts.filters import ORDERINGS, ContactFilter
 from contacts.models import SavedView, Tag
 from contacts.rules import TAG_QUESTIONS, asking_another_tag
@@ -32,6 +33,7 @@ def save_view(
     actor.require("contacts.view")
     if actor.member is None:
         raise TypeError("Only members have views.")
+    lock(f"views:{actor.member.pk}")
     if SavedView.objects.filter(member=actor.member).count() >= MOST:
         raise Conflict(_("You have %(most)s views. Delete one first.") % {"most": MOST}, code="too_many")
     view = SavedView(member=actor.member)

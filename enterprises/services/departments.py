@@ -23,6 +23,8 @@ def create_department(
     """Add a department below `parent`, or at the top. Raises Invalid, Forbidden, Conflict (`name_taken`)."""
     actor.require("members.manage")
     authority.require_department(actor, parent.pk if parent else None)
+    if parent is not None:
+        _lock_tree()
     department = Department(name=_name(name), parent=parent, leader=_leader(leader), position=position)
     if parent is not None and len(_path(parent.pk)) >= MAX_DEPTH:
         raise Invalid({"parent": [_("The tree can be %(depth)s levels deep.") % {"depth": MAX_DEPTH}]})

@@ -2,11 +2,13 @@
 
 import csv
 import io
+from datetime import timedelta
 from typing import Any
 
 from django.core.files.storage import default_storage
 
 from common.tenancy import tenant
+from contacts.models import Contact
 from contacts.services import bulk
 from enterprises.actors import Actor
 from enterprises.models import Enterprise
@@ -51,3 +53,10 @@ def report(run: JobRun) -> list[list[str]]:
     with default_storage.open(run.report) as file:
         rows = list(csv.reader(io.StringIO(file.read().decode("utf-8-sig"))))
     return rows[1:]
+
+
+def silent(actor, number=1, **fields):
+    """So many silent contacts of the actor."""
+    made = [factories.contact(actor, added_at=factories.NOON - timedelta(days=200), **fields) for _n in range(number)]
+    Contact.objects.filter(pk__in=[one.pk for one in made]).update(inactive=True)
+    return made

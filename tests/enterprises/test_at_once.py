@@ -1,9 +1,11 @@
 """What must hold when two admins act at the same moment; each guard with a control that goes without it."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
+from django.db import connections
 
 from common.errors import Conflict, Invalid
 from common.tenancy import tenant
@@ -71,6 +73,41 @@ def test_without_the_lock_two_moves_close_a_circle(monkeypatch):
     monkeypatch.setattr(departments, "_check_move", check_then_wait)
     outcome = in_parallel([lambda: move(a, b, second=False), lambda: move(b, a, second=True)])
     assert outcome == ["moved", "moved"]
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_department_made_below_one_that_moves_down_keeps_to_the_depth(locked, monkeypatch):
+    """Of a move and an addition below it the second looks again; without the lock the tree would be too deep."""
+    monkeypatch.setattr(departments, "MAX_DEPTH", 2)
+    enterprise, a, b = _two_departments()
+    if not locked:
+        monkeypatch.setattr(departments, "_lock_tree", lambda: None)
+
+    def below(parent):
+        with tenant(enterprise):
+            actor = factories.super_admin(Enterprise.objects.get(pk=enterprise))
+            try:
+                departments.create_department(actor, name="c", parent=Department.objects.get(pk=parent))
+            except Invalid as refused:
+                return list(refused.errors)
+        return "made"
+
+    def elsewhere():
+        try:
+            return below(a)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with tenant(enterprise):
+            actor = factories.super_admin(Enterprise.objects.get(pk=enterprise))
+            moved, parent = Department.objects.get(pk=a), Department.objects.get(pk=b)
+            departments.update_department(actor, department=moved, changes={"parent": parent})
+            second = pool.submit(elsewhere)
+            factories.wait_for_blocked()  # without the lock by its insert, when it has looked already
+        assert second.result() == (["parent"] if locked else "made")
+    with tenant(enterprise):
+        assert Department.objects.filter(name="c").exists() is not locked
 
 
 def _two_super_admins() -> tuple[UUID, UUID, UUID]:

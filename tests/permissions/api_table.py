@@ -268,6 +268,7 @@ API = [
     Row("GET", "clean-ups", "contacts.view"),
     # Nobody silent in somebody's range: there is nothing to announce.
     Row("POST", "clean-ups", "contacts.archive", (201, 409)),
+    Row("POST", "clean-ups/preview", "contacts.archive", body={}),
     Row("GET", "clean-ups/{clean_up}", "contacts.view"),
     Row("POST", "clean-ups/{clean_up}/keep", "contacts.edit", body={}),
     Row(

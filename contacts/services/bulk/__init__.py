@@ -32,6 +32,7 @@ __all__ = [
     "Reason",
     "find",
     "preview",
+    "preview_as",
     "preview_undo",
     "start",
     "start_listed",
@@ -101,10 +102,16 @@ def survey(
     filter: Mapping[str, Any] | None = None,
 ) -> Preview:
     """Who is chosen, while it is not decided yet which tags or which owner they get."""
-    wanted = find(action)
-    actor.require(wanted.permission)
+    return preview_as(actor, action=replace(find(action), left_out="''", delta=0), ids=ids, filter=filter)
+
+
+def preview_as(
+    actor: Actor, *, action: Action, ids: Sequence[Any] | None = None, filter: Mapping[str, Any] | None = None
+) -> Preview:
+    """The numbers of an action without options that leaves out others than the one that people may ask for."""
+    actor.require(action.permission)
     selection = Selection.of(actor, ids=ids, filter=filter)
-    return previews.preview(actor, action=replace(wanted, left_out="''", delta=0), selection=selection, options={})
+    return previews.preview(actor, action=action, selection=selection, options={})
 
 
 def preview_undo(actor: Actor, *, run: JobRun) -> Preview:

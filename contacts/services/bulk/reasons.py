@@ -15,6 +15,7 @@ class Reason(Choice):
     ALREADY_TAGGED = "already_tagged", _("The contact has these tags already.")
     NOT_TAGGED = "not_tagged", _("The contact does not have these tags.")
     SAME_OWNER = "same_owner", _("The member is the owner already.")
+    IN_ROUND = "in_round", _("The contact is in an open clean-up already.")
     CHANGED_SINCE = "changed_since", _("Somebody changed the contact since.")
     LOST = "lost", _("The contact is lost: nobody follows it and it is in no group.")
     NOT_ARCHIVED = "not_archived", _("Only archived or lost contacts can be deleted.")
