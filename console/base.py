@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseStopPolling, reswap, trigger_client_event
@@ -78,7 +79,7 @@ class Page(View):
                 response = self.refused(refusal)
                 if isinstance(response, TemplateResponse):
                     response.render()
-            return self._with_toasts(response)
+            return self._for_this_request(self._with_toasts(response))
 
     def render(
         self, context: dict[str, Any] | None = None, *, template: str = "", status: int = 200
@@ -136,19 +137,37 @@ class Page(View):
                 toast(response, str(message), message.level_tag)
         return response
 
-    def _back(self) -> str:
-        referrer = self.request.META.get("HTTP_REFERER", "")
-        if url_has_allowed_host_and_scheme(referrer, {self.request.get_host()}):
-            parts = urlsplit(referrer)
-            return parts.path + (f"?{parts.query}" if parts.query else "")
-        return f"/e/{self.enterprise.code}/"
+    def _for_this_request(self, response: HttpResponseBase) -> HttpResponseBase:
+        """A page and a fragment of it have one address: the browser must not show the one as the other."""
+        patch_vary_headers(response, ("HX-Request",))  # type: ignore[arg-type]
+        if self.request.htmx:  # type: ignore[attr-defined]
+            response["Cache-Control"] = "no-store"
+        return response
 
-    @staticmethod
-    def _to_login(request: HttpRequest) -> HttpResponse:
-        """286 stops htmx from polling on; the header takes the whole window to the log-in."""
-        login = redirect_to_login(request.get_full_path())
+    def _back(self) -> str:
+        return _referrer(self.request) or f"/e/{self.enterprise.code}/"
+
+    def _to_login(self, request: HttpRequest) -> HttpResponse:
+        """After the log-in people are where they were: not in a fragment, nor at an address that only takes forms.
+
+        286 stops htmx from polling on; the header takes the whole window to the log-in.
+        """
+        if request.htmx:  # type: ignore[attr-defined]
+            place = request.htmx.current_url_abs_path  # type: ignore[attr-defined]
+        else:
+            place = request.get_full_path() if request.method in ("GET", "HEAD") else _referrer(request)
+        login = redirect_to_login(place or f"/e/{self.kwargs['code']}/")
         if not request.htmx:  # type: ignore[attr-defined]
             return login
         response = HttpResponseStopPolling()
         response["HX-Redirect"] = login["Location"]
         return response
+
+
+def _referrer(request: HttpRequest) -> str:
+    """The address here that a form was sent from; nothing when it is unknown, or somebody else's."""
+    referrer = request.META.get("HTTP_REFERER", "")
+    if not url_has_allowed_host_and_scheme(referrer, {request.get_host()}):
+        return ""
+    parts = urlsplit(referrer)
+    return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -169,7 +169,11 @@
     if (target.closest("[data-bulk-none]")) return pickAll(false);
     const copied = target.closest("[data-copy]");
     if (copied) {
-      navigator.clipboard?.writeText($(copied.dataset.copy)?.textContent.trim() ?? "").then(() => copied.classList.add("is-copied"));
+      const source = $(copied.dataset.copy);
+      const done = () => toast($("#copied-text").content.textContent, "success");
+      source.select?.(); // without TLS there is no clipboard: then what is selected is copied, or can be by hand
+      if (navigator.clipboard) navigator.clipboard.writeText(source.value ?? source.textContent.trim()).then(done);
+      else if (document.execCommand("copy")) done();
       return;
     }
     const box = target.closest("[data-pick]");

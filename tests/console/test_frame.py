@@ -1,6 +1,7 @@
 """The frame: who gets in, what the menu shows, what it costs, what is remembered."""
 
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection
@@ -51,6 +52,30 @@ def test_htmx_request_of_somebody_logged_out_leads_the_window_to_the_log_in(clie
     answer = client.get(home(enterprise), headers={"HX-Request": "true"})
     assert answer.status_code == 286
     assert answer.headers["HX-Redirect"].startswith("/account/login/")
+
+
+def test_after_the_log_in_people_are_where_they_were(client, enterprise):
+    """Neither in the fragment that htmx asked for, nor at an address that only takes forms."""
+
+    def place(method: str, path: str, **headers: str) -> str:
+        answer = getattr(client, method)(home(enterprise) + path, headers=headers)
+        return parse_qs(urlsplit(answer.headers.get("HX-Redirect") or answer.headers["Location"]).query)["next"][0]
+
+    page = f"{home(enterprise)}contacts/?grade=low"
+    shown = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{page}"}
+    assert place("get", "contacts/search/?search=w", **shown) == page
+    assert place("post", "contacts/views/", referer=f"http://testserver{page}") == page
+    assert place("post", "contacts/views/", referer="https://evil.example/") == home(enterprise)
+    assert place("get", "contacts/search/", **{**shown, "HX-Current-URL": "https://evil.example/"}) == home(enterprise)
+    assert place("get", "contacts/?grade=low") == page
+
+
+def test_a_fragment_is_never_kept_in_place_of_its_page(enterprise):
+    client, _member = person(enterprise)
+    page = client.get(home(enterprise) + "contacts/")
+    assert "HX-Request" in page["Vary"] and "no-store" not in page.get("Cache-Control", "")
+    fragment = client.get(home(enterprise) + "contacts/", headers={"HX-Request": "true"})
+    assert "HX-Request" in fragment["Vary"] and fragment["Cache-Control"] == "no-store"
 
 
 def test_one_enterprise_is_entered_at_once_several_are_offered(enterprise, other_enterprise):
