@@ -6,7 +6,6 @@ own, on which the numbers stand.
 
 import base64
 import binascii
-import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -23,7 +22,7 @@ from common.errors import Invalid, NotFound, Refusal
 from common.ids import parse_uuid
 from console import navigation
 from console.base import Page
-from console.forms import attach
+from console.forms import CountField, attach
 from console.imports import job_address
 from contacts.models import Tag
 from contacts.queries import nameable
@@ -95,13 +94,6 @@ class TransferOptions(Options):
 
     def params(self) -> dict[str, Any]:
         return {"owner": self.cleaned_data["owner"]}
-
-
-class CountField(forms.IntegerField):
-    """A number that a person types; separators are forgiven, as the page forgives them."""
-
-    def to_python(self, value: Any) -> int | None:
-        return super().to_python(re.sub(r"[\s,，.]", "", value) if isinstance(value, str) else value)
 
 
 class DeleteOptions(Options):

@@ -1,5 +1,9 @@
 """How forms look, and how a service's refusal comes back into the form it came from."""
 
+import re
+from typing import Any
+
+from django import forms
 from django.forms import BaseForm
 from django.forms.renderers import TemplatesSetting
 
@@ -23,3 +27,18 @@ def attach(form: BaseForm, refusal: Refusal) -> BaseForm:
     else:
         form.add_error(None, str(refusal))
     return form
+
+
+class CountField(forms.IntegerField):
+    """A number that a person types; separators are forgiven, as the page forgives them."""
+
+    def to_python(self, value: Any) -> int | None:
+        return super().to_python(re.sub(r"[\s,，.]", "", value) if isinstance(value, str) else value)
+
+
+def typed(given: str | None) -> int | None:
+    """The number that a person typed as the answer to a question; None for anything else."""
+    try:
+        return CountField(min_value=0, required=False).clean(given)
+    except forms.ValidationError:
+        return None

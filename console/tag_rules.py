@@ -16,7 +16,7 @@ from common.errors import Refusal
 from console.base import Page
 from console.charts import bars
 from console.contact_forms import member_choices
-from console.forms import attach
+from console.forms import attach, typed
 from console.imports import job_address
 from contacts import tag_history, tag_usage
 from contacts.models import Contact, Tag, TagRule
@@ -39,6 +39,23 @@ def _several(label: Any, choices: Any = ()) -> forms.MultipleChoiceField:
     return forms.MultipleChoiceField(
         label=label, choices=choices, required=False, widget=forms.SelectMultiple(attrs={"size": 5})
     )
+
+
+class MergeForm(forms.Form):
+    """Which tag becomes which."""
+
+    tag = forms.ChoiceField(label=_("This tag"))
+    into = forms.ChoiceField(label=_("becomes this one"))
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, auto_id="merge-%s")
+        choices: list[Any] = [("", ""), *tag_choices()]
+        for name in self.fields:
+            self.fields[name].choices = choices  # type: ignore[attr-defined]
+
+    def pair(self) -> dict[str, Tag]:
+        """The tags, as the service takes them."""
+        return {name: get_or_404(Tag.objects.all(), pk) for name, pk in self.cleaned_data.items()}
 
 
 def rule_conditions(history: tag_history.History) -> list[str]:
@@ -226,16 +243,41 @@ class Report(RulePage):
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         services.require(self.actor)
-        return self.render({"report": tag_usage.report(), "choices": tag_choices()})
+        if "tag" in request.GET:
+            return self._question(MergeForm(request.GET))
+        return self._report(MergeForm())
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         services.require(self.actor)
         if request.POST.get("action") != "merge":
             tag_usage.report(fresh=True)
             return self.redirect(request.path)
-        tag = get_or_404(Tag.objects.all(), request.POST.get("tag", ""))
-        into = get_or_404(Tag.objects.all(), request.POST.get("into", ""))
-        return self.redirect(job_address(self, tag_merges.start(self.actor, tag=tag, into=into)))
+        form = MergeForm(request.POST)
+        if not form.is_valid():
+            return self._report(form, status=400)
+        pair = form.pair()
+        with transaction.atomic():
+            wearing = tag_merges.preview(self.actor, **pair).contacts
+            if wearing and typed(request.POST.get("count")) != wearing:
+                return self._question(form, status=400)
+            run = tag_merges.start(self.actor, **pair)
+        return self.redirect(job_address(self, run))
+
+    def _report(self, form: forms.Form, status: int = 200) -> HttpResponseBase:
+        return self.render({"report": tag_usage.report(), "form": form}, status=status)
+
+    def _question(self, form: "MergeForm", status: int = 200) -> HttpResponseBase:
+        """What the merge would do, and whether it shall: with the number typed, for it cannot be undone."""
+        if not form.is_valid():
+            return self._report(form, status=400)
+        pair = form.pair()
+        try:
+            preview = tag_merges.preview(self.actor, **pair)
+        except Refusal as refusal:
+            return self._report(attach(form, refusal), status=refusal.status)  # type: ignore[arg-type]
+        self.title = gettext("Merge tags")
+        context = {"preview": preview, **pair, "wrong": status != 200, "back": self.request.path}
+        return self.render(context, template="console/tags/merge.html", status=status)
 
 
 class ReportExport(RulePage):

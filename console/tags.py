@@ -15,8 +15,8 @@ from django.utils.translation import pgettext_lazy
 
 from common.errors import Refusal
 from console.base import Page
-from console.forms import attach
-from contacts.models import Tag, TagGroup
+from console.forms import attach, typed
+from contacts.models import FollowTag, Tag, TagGroup
 from contacts.rules import SYSTEM_TAG, TagColour
 from contacts.services import tags as services
 from enterprises.rest import get_or_404
@@ -76,6 +76,35 @@ class Tags(Page):
         return self.render(context, status=status)
 
 
+class TagForm(forms.Form):
+    """A tag: its name and place."""
+
+    name = forms.CharField(label=pgettext_lazy("of a thing", "Name"), max_length=30)
+    position = forms.IntegerField(
+        label=pgettext_lazy("in a list", "Order"),
+        min_value=0,
+        max_value=10_000,
+        required=False,
+        help_text=_("Small numbers stand first."),
+    )
+
+    def given(self) -> dict[str, Any]:
+        """As the service takes it; what was left empty stays as it is."""
+        return {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
+
+
+class GroupForm(TagForm):
+    """A group: with its colour."""
+
+    colour = forms.ChoiceField(label=_("Colour"), choices=TagColour.choices(), required=False)
+
+
+class NewTagForm(forms.Form):
+    """One more tag of a group."""
+
+    name = forms.CharField(label=_("New tag in this group"), max_length=30)
+
+
 class TagChange(Page):
     """One tag or group: a new tag in it, another name, or its end."""
 
@@ -84,39 +113,72 @@ class TagChange(Page):
 
     def get(self, request: HttpRequest, kind: str, pk: UUID) -> HttpResponseBase:
         row = self._row(kind, pk)
-        self.title = row.name
-        context: dict[str, Any] = {"row": row, "kind": kind, "back": self._back_to_list(), "colours": TagColour}
-        if self.actor.sees_all:
-            tags = Tag.objects.filter(group=row) if isinstance(row, TagGroup) else Tag.objects.filter(pk=row.pk)
-            context["worn"] = tags.aggregate(number=Count("taggings__contact_id", distinct=True))["number"]
-        return self.render(context)
+        return self._show(row, self._form(row), NewTagForm(auto_id="new-%s"))
 
     def post(self, request: HttpRequest, kind: str, pk: UUID) -> HttpResponseBase:
         row = self._row(kind, pk)
-        name = request.POST.get("name", "")
-        if request.POST.get("action") == "delete":
-            services.delete(self.actor, row=row)
-            messages.success(request, _("“%(name)s” was deleted.") % {"name": row.name})
-        elif request.POST.get("action") == "add" and isinstance(row, TagGroup):
-            tag = services.create_tag(self.actor, group=row, name=name)
-            messages.success(request, _("“%(name)s” was added.") % {"name": tag.name})
-        else:
-            services.edit(self.actor, row=row, name=name, **self._more(row))
-            messages.success(request, _("“%(name)s” was changed.") % {"name": row.name})
+        action = request.POST.get("action")
+        if action == "delete":
+            return self._delete(row)
+        adds = action == "add" and isinstance(row, TagGroup)
+        form: forms.BaseForm = NewTagForm(request.POST, auto_id="new-%s") if adds else self._form(row, request.POST)
+        change, new = (self._form(row), form) if adds else (form, NewTagForm(auto_id="new-%s"))
+        if not form.is_valid():
+            return self._show(row, change, new, status=400)
+        try:
+            with transaction.atomic():
+                if isinstance(form, TagForm):
+                    services.edit(self.actor, row=row, **form.given())
+                else:
+                    services.create_tag(self.actor, group=row, **form.cleaned_data)
+        except Refusal as refusal:
+            attach(form, refusal)
+            return self._show(row, change, new, status=refusal.status)
+        if adds:
+            messages.success(request, _("“%(name)s” was added.") % {"name": form.cleaned_data["name"]})
+            return self.redirect(request.path)
+        messages.success(request, _("“%(name)s” was changed.") % {"name": row.name})
         return self.redirect(self._back_to_list())
 
-    def _more(self, row: TagGroup | Tag) -> dict[str, Any]:
-        """Order and colour, where they are given."""
-        given: dict[str, Any] = {}
-        position = self.request.POST.get("position", "")
-        if position.isascii() and position.isdigit() and len(position) < 6:
-            given["position"] = int(position)
-        if isinstance(row, TagGroup) and (colour := self.request.POST.get("colour")):
-            given["colour"] = colour
-        return given
+    def _delete(self, row: TagGroup | Tag) -> HttpResponseBase:
+        """With the number typed, for it cannot be undone."""
+        worn = self._worn(row)
+        if worn and typed(self.request.POST.get("confirm")) != worn:
+            messages.error(self.request, _("The number is another one by now."))
+            return self.redirect(self.request.path)
+        services.delete(self.actor, row=row)
+        messages.success(self.request, _("“%(name)s” was deleted.") % {"name": row.name})
+        return self.redirect(self._back_to_list())
+
+    def _show(
+        self, row: TagGroup | Tag, form: forms.BaseForm, new: forms.BaseForm, status: int = 200
+    ) -> HttpResponseBase:
+        self.title = row.name
+        context = {
+            "row": row,
+            "form": form,
+            "worn": self._worn(row),
+            "back": self._back_to_list(),
+            "new": new if isinstance(row, TagGroup) else None,
+            "tags": list(row.tags.all()) if isinstance(row, TagGroup) else [row],
+        }
+        return self.render(context, status=status)
+
+    @staticmethod
+    def _form(row: TagGroup | Tag, data: Any = None) -> TagForm:
+        names = ("name", "position", "colour") if isinstance(row, TagGroup) else ("name", "position")
+        made = GroupForm if isinstance(row, TagGroup) else TagForm
+        return made(data, initial={name: getattr(row, name) for name in names})
+
+    def _worn(self, row: TagGroup | Tag) -> int | None:
+        """How many contacts wear it, or one of its tags: told to those who see all of them."""
+        if not self.actor.sees_all:
+            return None
+        worn = FollowTag.objects.filter(tag__group=row) if isinstance(row, TagGroup) else row.taggings.all()
+        return worn.aggregate(number=Count("contact_id", distinct=True))["number"]
 
     def _row(self, kind: str, pk: UUID) -> TagGroup | Tag:
-        return get_or_404(TagGroup.objects.all() if kind == "group" else Tag.objects.all(), pk)
+        return get_or_404(TagGroup.objects.all() if kind == "group" else Tag.objects.select_related("group"), pk)
 
     def _back_to_list(self) -> str:
         return reverse("tags", kwargs={"code": self.enterprise.code})

@@ -65,6 +65,13 @@ class MergeBody(Body):
     into = serializers.UUIDField(help_text=_("The tag that stays."))
 
 
+class TagMergePreviewShape(serializers.Serializer):
+    contacts = serializers.IntegerField(help_text=_("How many contacts wear the tag that goes."))
+    both = serializers.IntegerField(help_text=_("How many of them wear the tag that stays already."))
+    rules = serializers.ListField(child=serializers.CharField(), help_text=_("Tag rules that will name the other."))
+    views = serializers.IntegerField(help_text=_("How many saved views will ask for the other."))
+
+
 class TagRuleBody(Body):
     name = serializers.CharField(max_length=64)
     conditions = serializers.DictField(help_text=_("A filter of contacts, as in GET contacts."))
@@ -267,9 +274,21 @@ class MergeView(ContactView):
 
     @extend_schema(request=MergeBody, responses={202: JobReference})
     def post(self, request: Request, pk: str) -> Response:
+        return Response(JobReference(tag_merges.start(self.actor, **self.pair(pk))).data, status=202)
+
+    def pair(self, pk: str) -> dict[str, Tag]:
+        """The tag that goes and the one that stays, as the services take them."""
         tag = get_or_404(Tag.objects.all(), pk)
-        into = reference(Tag.objects.all(), self.read(MergeBody)["into"], "into")
-        return Response(JobReference(tag_merges.start(self.actor, tag=tag, into=into)).data, status=202)
+        return {"tag": tag, "into": reference(Tag.objects.all(), self.read(MergeBody)["into"], "into")}
+
+
+class MergePreviewView(MergeView):
+    """What merging a tag into another one would do, in numbers: it cannot be undone."""
+
+    @extend_schema(operation_id="tags_merge_preview", request=MergeBody, responses=TagMergePreviewShape)
+    def post(self, request: Request, pk: str) -> Response:
+        found = tag_merges.preview(self.actor, **self.pair(pk))
+        return Response(TagMergePreviewShape(found).data)
 
 
 class RuleView(ContactView):
@@ -385,6 +404,7 @@ urlpatterns = [
     path("contacts/<uuid:pk>/tags/explained", ContactTagsListView.as_view(), name="contact-tags-explained"),
     path("tags/usage", UsageView.as_view(), name="tag-usage"),
     path("tags/<uuid:pk>/merge", MergeView.as_view(), name="tag-merge"),
+    path("tags/<uuid:pk>/merge/preview", MergePreviewView.as_view(), name="tag-merge-preview"),
     path("tag-rules", RulesView.as_view(), name="tag-rules"),
     path("tag-rules/trial", TrialView.as_view(), name="tag-rule-trial"),
     path("tag-rules/conflicts", ConflictsView.as_view(), name="tag-rule-conflicts"),

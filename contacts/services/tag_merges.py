@@ -1,5 +1,6 @@
 """Merging two tags: every contact that wears the one wears the other, and the one is gone (C13)."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -8,7 +9,8 @@ from common.errors import Conflict, Invalid
 from common.ids import parse_uuid
 from common.sql import execute, row
 from common.tenancy import current_enterprise_id
-from contacts.models import Tag
+from contacts.models import Contact, FollowTag, Tag, TagRule
+from contacts.rules import asked_tags
 from contacts.services import tag_rules, views
 from enterprises import audit
 from enterprises.actors import Actor
@@ -33,12 +35,39 @@ SELECT count(*) FROM moved
 """
 
 
+@dataclass(frozen=True)
+class Preview:
+    """What a merge would do. `both`: of the contacts, how many wear the tag that stays already."""
+
+    contacts: int
+    both: int
+    rules: list[str]
+    views: int
+
+
+def preview(actor: Actor, *, tag: Tag, into: Tag) -> Preview:
+    """The merge in numbers, for who sees all contacts: it cannot be undone. Raises Invalid for a tag and itself."""
+    _check(actor, tag, into)
+    wearing = Contact.objects.filter(pk__in=FollowTag.objects.filter(tag=tag).values("contact_id"))
+    both = wearing.filter(pk__in=FollowTag.objects.filter(tag=into).values("contact_id"))
+    rules = [
+        rule.name
+        for rule in TagRule.objects.order_by("position", "id")
+        if rule.tag_id == tag.pk or str(tag.pk) in asked_tags(rule.conditions)
+    ]
+    return Preview(wearing.count(), both.count(), rules, views.asking(tag).count())
+
+
 def start(actor: Actor, *, tag: Tag, into: Tag) -> JobRun:
     """Queue the merge of `tag` into another one, for who sees all contacts. Raises Invalid for a tag and itself."""
+    _check(actor, tag, into)
+    return jobs.enqueue(actor, name=JOB, params={"tag": str(tag.pk), "into": str(into.pk)})
+
+
+def _check(actor: Actor, tag: Tag, into: Tag) -> None:
     tag_rules.require(actor)
     if tag.pk == into.pk:
         raise Invalid({"into": [_("Choose another tag.")]})
-    return jobs.enqueue(actor, name=JOB, params={"tag": str(tag.pk), "into": str(into.pk)})
 
 
 def run(context: JobContext) -> dict[str, Any]:

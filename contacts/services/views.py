@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, Invalid
@@ -63,12 +63,17 @@ def delete_view(actor: Actor, *, view: SavedView) -> None:
     view.delete()
 
 
-def forget_tag(tag: Tag, into: Tag) -> None:
-    """After a merge: views that ask for the tag ask for the other one, and go on showing whom they showed."""
+def asking(tag: Tag) -> QuerySet[SavedView]:
+    """The views, whosever they are, that ask for this tag."""
     named = Q()
     for question in TAG_QUESTIONS:
         named |= Q(**{f"filter__{question}__contains": [str(tag.pk)]})
-    for view in SavedView.objects.filter(named).select_for_update(no_key=True).order_by("id"):
+    return SavedView.objects.filter(named)
+
+
+def forget_tag(tag: Tag, into: Tag) -> None:
+    """After a merge: views that ask for the tag ask for the other one, and go on showing whom they showed."""
+    for view in asking(tag).select_for_update(no_key=True).order_by("id"):
         view.filter = asking_another_tag(view.filter, str(tag.pk), str(into.pk))
         view.save(update_fields=["filter"])
 

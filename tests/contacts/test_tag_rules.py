@@ -165,6 +165,8 @@ def test_c13_merging_carries_everything_over_and_nothing_twice():
         views.save_view(actor, name="gone", filter={"tag_none": [str(tag("很高").pk)]})
         views.save_view(actor, name="other", filter={"grade": ["low"]})
         kept = rule(actor, to="很高", grade=["low"], tag_none=[str(tag("很高").pk), str(tag("高").pk)])
+        told = tag_merges.preview(actor, tag=tag("很高"), into=tag("高"))
+        assert told == tag_merges.Preview(contacts=2, both=1, rules=[kept.name], views=2)
         run = tag_merges.start(actor, tag=tag("很高"), into=tag("高"))
     ended = execute_run(enterprise.pk, run.pk)
     assert (ended.state, ended.result) == ("done", {"moved": 2})
@@ -182,6 +184,8 @@ def test_c13_merging_carries_everything_over_and_nothing_twice():
 def test_c13_a_tag_is_not_merged_with_itself(inside, group):
     with pytest.raises(Invalid):
         tag_merges.start(inside, tag=tag(), into=tag())
+    with pytest.raises(Invalid):
+        tag_merges.preview(inside, tag=tag(), into=tag())
 
 
 @pytest.mark.usefixtures("committed_db")

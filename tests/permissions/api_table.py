@@ -292,6 +292,7 @@ API = [
     Row("GET", "tags/usage", "tags.manage", but=WHOLE),
     Row("POST", "tags/usage/export", "tags.manage", 202, {"format": "csv"}, but=WHOLE),
     Row("POST", "tags/{tag}/merge", "tags.manage", 202, lambda w: {"into": w.ids["other_tag"]}, but=WHOLE),
+    Row("POST", "tags/{tag}/merge/preview", "tags.manage", 200, lambda w: {"into": w.ids["other_tag"]}, but=WHOLE),
     Row("GET", "tag-rules", "tags.manage", but=WHOLE),
     Row("POST", "tag-rules", "tags.manage", 201, new_rule, but=WHOLE),
     Row("POST", "tag-rules/trial", "tags.manage", 200, new_rule, but=WHOLE),
