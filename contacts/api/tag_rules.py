@@ -1,4 +1,4 @@
-"""REST: what tags mean on a contact, how much they are worn, merging them, and rules (C13)."""
+"""REST: what tags mean on a contact, how much they are worn, and rules (C13)."""
 
 from typing import Any
 
@@ -15,7 +15,6 @@ from contacts.api import shapes
 from contacts.api.contacts import ContactView
 from contacts.models import Tag, TagRule
 from contacts.rules import TagEffect
-from contacts.services import tag_merges
 from contacts.services import tag_rules as services
 from enterprises.rest import check_version, etag, get_or_404, reference
 from jobs.api import JobReference
@@ -59,17 +58,6 @@ class UsageShape(serializers.Serializer):
 class UsageReportShape(serializers.Serializer):
     at = serializers.DateTimeField(help_text=_("When it was counted."))
     results = UsageShape(many=True)
-
-
-class MergeBody(Body):
-    into = serializers.UUIDField(help_text=_("The tag that stays."))
-
-
-class TagMergePreviewShape(serializers.Serializer):
-    contacts = serializers.IntegerField(help_text=_("How many contacts wear the tag that goes."))
-    both = serializers.IntegerField(help_text=_("How many of them wear the tag that stays already."))
-    rules = serializers.ListField(child=serializers.CharField(), help_text=_("Tag rules that will name the other."))
-    views = serializers.IntegerField(help_text=_("How many saved views will ask for the other."))
 
 
 class TagRuleBody(Body):
@@ -267,30 +255,6 @@ class UsageView(ContactView):
         return Response({"at": report.at, "results": results})
 
 
-class MergeView(ContactView):
-    """Merge a tag into another one, as a job."""
-
-    permissions = {"POST": "tags.manage"}
-
-    @extend_schema(request=MergeBody, responses={202: JobReference})
-    def post(self, request: Request, pk: str) -> Response:
-        return Response(JobReference(tag_merges.start(self.actor, **self.pair(pk))).data, status=202)
-
-    def pair(self, pk: str) -> dict[str, Tag]:
-        """The tag that goes and the one that stays, as the services take them."""
-        tag = get_or_404(Tag.objects.all(), pk)
-        return {"tag": tag, "into": reference(Tag.objects.all(), self.read(MergeBody)["into"], "into")}
-
-
-class MergePreviewView(MergeView):
-    """What merging a tag into another one would do, in numbers: it cannot be undone."""
-
-    @extend_schema(operation_id="tags_merge_preview", request=MergeBody, responses=TagMergePreviewShape)
-    def post(self, request: Request, pk: str) -> Response:
-        found = tag_merges.preview(self.actor, **self.pair(pk))
-        return Response(TagMergePreviewShape(found).data)
-
-
 class RuleView(ContactView):
     """What the views of rules share: they are for those who see every contact."""
 
@@ -403,8 +367,6 @@ class ConflictsView(RuleView):
 urlpatterns = [
     path("contacts/<uuid:pk>/tags/explained", ContactTagsListView.as_view(), name="contact-tags-explained"),
     path("tags/usage", UsageView.as_view(), name="tag-usage"),
-    path("tags/<uuid:pk>/merge", MergeView.as_view(), name="tag-merge"),
-    path("tags/<uuid:pk>/merge/preview", MergePreviewView.as_view(), name="tag-merge-preview"),
     path("tag-rules", RulesView.as_view(), name="tag-rules"),
     path("tag-rules/trial", TrialView.as_view(), name="tag-rule-trial"),
     path("tag-rules/conflicts", ConflictsView.as_view(), name="tag-rule-conflicts"),
