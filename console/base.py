@@ -59,6 +59,14 @@ class Page(View):
     enterprise: Enterprise
 
     def dispatch(self, request: HttpRequest, *args: Any, code: str, **kwargs: Any) -> HttpResponseBase:
+        """A page and a fragment of it have one address: the browser must not show the one as the other."""
+        response = self._answer(request, *args, code=code, **kwargs)
+        patch_vary_headers(response, ("HX-Request",))  # type: ignore[arg-type]
+        if request.htmx:  # type: ignore[attr-defined]
+            response["Cache-Control"] = "no-store"
+        return response
+
+    def _answer(self, request: HttpRequest, *args: Any, code: str, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return self._to_login(request)
         try:
@@ -79,7 +87,7 @@ class Page(View):
                 response = self.refused(refusal)
                 if isinstance(response, TemplateResponse):
                     response.render()
-            return self._for_this_request(self._with_toasts(response))
+            return self._with_toasts(response)
 
     def render(
         self, context: dict[str, Any] | None = None, *, template: str = "", status: int = 200
@@ -135,13 +143,6 @@ class Page(View):
         if self.request.htmx and isinstance(response, HttpResponse) and "HX-Redirect" not in response:  # type: ignore[attr-defined]
             for message in messages.get_messages(self.request):
                 toast(response, str(message), message.level_tag)
-        return response
-
-    def _for_this_request(self, response: HttpResponseBase) -> HttpResponseBase:
-        """A page and a fragment of it have one address: the browser must not show the one as the other."""
-        patch_vary_headers(response, ("HX-Request",))  # type: ignore[arg-type]
-        if self.request.htmx:  # type: ignore[attr-defined]
-            response["Cache-Control"] = "no-store"
         return response
 
     def _back(self) -> str:
