@@ -24,14 +24,27 @@ from enterprises.models import ApiToken, Enterprise, Member
 from enterprises.tokens import needs_touch
 
 VIEW_AS = "X-View-As"
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 LIST_PARAMETERS = {"cursor", "page_size", "ordering", "count"}
+
+
+class TenantRequest(Request):
+    """Knows whether anybody has read the body."""
+
+    body_read = False
+
+    @property
+    def data(self) -> Any:
+        self.body_read = True
+        return super().data
 
 
 class TenantAPIView(APIView):
     """Opens the tenant named by the caller, checks the method's permission code, renders inside the scope.
 
     `permissions` maps a method to the code it needs; services check what they do themselves as well. An answer
-    of 400 or more rolls everything back: a refusal leaves nothing half done.
+    of 400 or more rolls everything back: a refusal leaves nothing half done. So what the view did not ask for,
+    in the query or in the body, is refused when its work is done: nothing that somebody sent is passed over.
     """
 
     permissions: ClassVar[dict[str, str]] = {}
@@ -94,6 +107,34 @@ class TenantAPIView(APIView):
         with suppress(DatabaseError), tenant(self.enterprise.pk):  # the answer is made; it must not fail now
             ApiToken.objects.filter(pk=self.token.pk).update(last_used_at=now)
 
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> TenantRequest:
+        self.asked: set[str] = set()
+        return TenantRequest(
+            request,
+            parsers=self.get_parsers(),
+            authenticators=self.get_authenticators(),
+            negotiator=self.get_content_negotiator(),
+            parser_context=self.get_parser_context(request),
+        )
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if response.status_code < 400 and not isinstance(response, idempotency.StoredResponse):
+            try:
+                self._refuse_what_was_not_asked_for()
+            except Exception as error:  # noqa: BLE001 - what it may be is for the handler to say
+                response = self.handle_exception(error)
+        return super().finalize_response(request, response, *args, **kwargs)
+
+    def _refuse_what_was_not_asked_for(self) -> None:
+        if unasked := sorted(set(self.request.query_params) - self.asked):
+            raise Invalid({name: [_("This parameter does not exist.")] for name in unasked}, code="unknown_filter")
+        if self.request.body_read:
+            return
+        plain = self.request._request
+        unread = {*plain.POST, *plain.FILES} if plain.content_type in FORMS else self.request.data
+        if unread:
+            raise Invalid({name: [_("This field does not exist.")] for name in sorted(unread)})
+
     # --- lists ------------------------------------------------------------------------------------------------
 
     def page(
@@ -127,6 +168,7 @@ class TenantAPIView(APIView):
     ) -> paging.Keyset:
         """The page that the caller asks for, not read yet: for views that read rows in a way of their own."""
         query = self.request.query_params
+        self.asked |= {"ordering", "cursor", "page_size"}
         asked = query.get("ordering") or default
         columns = orderings if isinstance(orderings, Mapping) else {name: name for name in orderings}
         if asked.removeprefix("-") not in columns:
@@ -144,6 +186,7 @@ class TenantAPIView(APIView):
             "previous": self._link(page.previous),
             "results": results,
         }
+        self.asked.add("cursor")
         if counted is not None and self.flag("count"):
             count = counted() if callable(counted) else paging.count(counted)
             body["count"] = {"value": count.value, "exact": count.exact}
@@ -151,12 +194,14 @@ class TenantAPIView(APIView):
 
     def check_query(self, known: Iterable[str] = ()) -> None:
         """Raise Invalid for parameters that this list does not know: a typo must not widen a list."""
-        unknown = set(self.request.query_params) - set(known) - LIST_PARAMETERS
+        self.asked |= set(known)
+        unknown = set(self.request.query_params) - self.asked - LIST_PARAMETERS
         if unknown:
             raise Invalid({name: [_("This filter does not exist.")] for name in sorted(unknown)}, code="unknown_filter")
 
     def flag(self, name: str) -> bool:
         """A yes-or-no parameter of the query; raises Invalid for anything else."""
+        self.asked.add(name)
         value = self.request.query_params.get(name, "false")
         if value not in ("1", "true", "0", "false"):
             raise Invalid({name: [_("Say true or false.")]})

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from common import clock
 from common.rest import Body
-from enterprises.api.shapes import filters, page_of
+from enterprises.api.shapes import PAGING, filters, page_of
 from enterprises.rest import TenantAPIView
 from enterprises.services import zone
 from quota import budget_api, forecast_api, ledger, queries, rules, services
@@ -121,18 +121,6 @@ class LedgerShape(serializers.Serializer):
     job = serializers.UUIDField(allow_null=True)
 
 
-class PackageListShape(serializers.Serializer):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = PackageShape(many=True)
-
-
-class LedgerListShape(serializers.Serializer):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = LedgerShape(many=True)
-
-
 def represent_package(package: Package) -> dict[str, Any]:
     """A package as API.md shows it."""
     return {
@@ -219,7 +207,7 @@ class PackagesView(TenantAPIView):
 
     permissions = {"GET": "quota.view", "POST": "quota.buy"}
 
-    @extend_schema(responses=PackageListShape)
+    @extend_schema(parameters=filters(), responses=page_of(PackageShape))
     def get(self, request: Request) -> Response:
         self.check_query()
         return self.page(
@@ -263,8 +251,7 @@ _FILTERS = [
     OpenApiParameter("from", str, description="A moment, or a day of the enterprise; inclusive."),
     OpenApiParameter("to", str, description="A moment (exclusive), or a day of the enterprise (included)."),
     OpenApiParameter("contact", {"type": "string", "format": "uuid"}, description="The contact's id."),
-    OpenApiParameter("cursor", str),
-    OpenApiParameter("page_size", int, description="1 to 200, 50 by default."),
+    *PAGING,
 ]
 
 
@@ -273,7 +260,7 @@ class LedgerView(TenantAPIView):
 
     permissions = {"GET": "quota.ledger"}
 
-    @extend_schema(parameters=_FILTERS, responses=LedgerListShape)
+    @extend_schema(parameters=_FILTERS, responses=page_of(LedgerShape))
     def get(self, request: Request) -> Response:
         ledger.require_whole_enterprise(self.actor, "quota.ledger")
         self.check_query(ledger.FILTERS)

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.rest import Body
-from enterprises.api.shapes import Named, page_of
+from enterprises.api.shapes import Named, filters, page_of
 from enterprises.models import Department
 from enterprises.rest import TenantAPIView, check_version, etag, get_or_404, reference
 from quota import budgets, rules, services
@@ -213,7 +213,7 @@ class LoansView(TenantAPIView):
 
     permissions = {"GET": "quota.view", "POST": "quota.view"}
 
-    @extend_schema(responses=page_of(LoanShape))
+    @extend_schema(parameters=filters(), responses=page_of(LoanShape))
     def get(self, request: Request) -> Response:
         self.check_query()
         return self.page(

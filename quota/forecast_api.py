@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from common import clock
 from common.errors import Invalid
 from common.rest import Body
+from enterprises.api.shapes import filters, page_of
 from enterprises.rest import TenantAPIView, get_or_404
 from quota import ledger, outlook, queries, services
 from quota.models import Campaign
@@ -134,12 +135,6 @@ class CampaignShape(serializers.Serializer):
     ends_on = serializers.DateField()
 
 
-class CampaignListShape(serializers.Serializer):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = CampaignShape(many=True)
-
-
 class NewCampaign(Body):
     name = serializers.CharField(max_length=64)
     starts_on = serializers.DateField()
@@ -151,7 +146,7 @@ class CampaignsView(TenantAPIView):
 
     permissions = {"GET": "quota.view", "POST": "quota.buy"}
 
-    @extend_schema(responses=CampaignListShape)
+    @extend_schema(parameters=filters(), responses=page_of(CampaignShape))
     def get(self, request: Request) -> Response:
         self.check_query()
         return self.page(Campaign.objects.all(), _represent_campaign, orderings=("starts_on",), default="-starts_on")

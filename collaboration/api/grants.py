@@ -16,10 +16,11 @@ from collaboration.services import grants as services
 from collaboration.services import rules
 from common.rest import Body
 from contacts.api.contacts import ContactView, member
-from contacts.api.shapes import NamedShape, page_of
+from contacts.api.shapes import NamedShape
 from contacts.models import Grant
 from contacts.queries import Rule
 from contacts.rules import Right
+from enterprises.api.shapes import filters, page_of
 from enterprises.models import Member, Role
 from enterprises.rest import TenantAPIView, get_or_404
 
@@ -157,7 +158,7 @@ class CollaborationsView(TenantAPIView):
 
     permissions = {"GET": "contacts.view"}
 
-    @extend_schema(responses=page_of(CollaborationShape))
+    @extend_schema(parameters=filters(), responses=page_of(CollaborationShape))
     def get(self, request: Request) -> Response:
         self.check_query()
         return self.page(queries.mine(self.actor), self._represent, orderings=("granted_at",), default="-granted_at")
@@ -179,7 +180,7 @@ class InvitationsView(TenantAPIView):
 
     permissions = {"GET": "contacts.view"}
 
-    @extend_schema(responses=page_of(CollaborationInvitationShape))
+    @extend_schema(parameters=filters(), responses=page_of(CollaborationInvitationShape))
     def get(self, request: Request) -> Response:
         self.check_query()
         found = queries.invitations(self.actor)

@@ -100,7 +100,7 @@ class TransferItemsView(TransferView):
         transfer = self.transfer(pk)
         self.check_query(queries.ITEM_FILTERS)
         found = queries.items(self.actor, transfer, request.query_params.dict())
-        return self.page(found, shapes.represent_item, orderings={"id": "pk"}, default="id")
+        return self.page(found, shapes.represent_item, orderings=("id",), default="id")
 
 
 class TransferRetryView(TransferView):

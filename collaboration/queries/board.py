@@ -194,6 +194,9 @@ def _day(name: str, text: str | None) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise Invalid({name: [_("Write a day as YYYY-MM-DD.")]}) from error
+    if not 1900 <= day.year <= 9000:  # beyond the calendar that can be reckoned with
+        raise Invalid({name: [_("Write a day as YYYY-MM-DD.")]})
+    return day

@@ -199,6 +199,7 @@ class FollowView(ContactView):
     )
     def delete(self, request: Request, pk: str, member_id: str) -> Response:
         contact = self.contact(pk)
+        self.check_query(("by",))
         follower = get_or_404(Member.objects.all(), member_id)
         relations.end_follow(
             self.actor, contact=contact, member=follower, by=request.query_params.get("by") or "member"
@@ -247,7 +248,7 @@ class TimelineView(ContactView):
     )
     def get(self, request: Request, pk: str) -> Response:
         contact = self.contact(pk)
-        self.check_query(("kinds", "side"))
+        self.check_query(("kinds", "side", "page_size", "cursor"))
         query = request.query_params
         page = queries.timeline_page(
             contact,

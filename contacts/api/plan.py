@@ -145,7 +145,7 @@ class PlanListView(TenantAPIView):
     )
     def get(self, request: Request) -> Response:
         require_whole_enterprise(self.actor, "quota.view")
-        self.check_query({"with_follow_ups"})
+        self.check_query({"with_follow_ups", "page_size", "cursor"})
         size = paging.page_size(request.query_params.get("page_size"))
         now, start = _place(request.query_params.get("cursor"))
         terms = Terms(now, policy().spend_window_days, self.flag("with_follow_ups"))

@@ -8,6 +8,9 @@ from contacts.filters import ContactFilterSet
 from contacts.models import Contact
 from contacts.queries import Rule
 from contacts.rules import GRANTED, Activity, Grade, GradeSource, Kind, Side, Status, TagColour
+from enterprises.api.shapes import PAGING, CountShape, page_of
+
+__all__ = ["PAGING", "CountShape", "page_of"]
 
 RECORDED = [(kind.value, kind.label) for kind in Kind if kind.side is not Side.SYSTEM]
 
@@ -90,27 +93,6 @@ class FoundShape(serializers.Serializer):
     results = FoundContactShape(many=True)
 
 
-class CountShape(serializers.Serializer):
-    value = serializers.IntegerField()
-    exact = serializers.BooleanField(help_text="False: an estimate (more than 10 000).")
-
-
-def page_of(shape: type[serializers.Serializer]) -> serializers.Serializer:
-    """The shape of a cursor list (DESIGN.md 7)."""
-    fields = {
-        "next": serializers.URLField(allow_null=True),
-        "previous": serializers.URLField(allow_null=True),
-        "results": shape(many=True),
-        "count": CountShape(required=False, help_text="When asked for with count=1."),
-    }
-    return type(f"{shape.__name__}Page", (serializers.Serializer,), fields)()
-
-
-PAGING = [
-    OpenApiParameter("cursor", str),
-    OpenApiParameter("page_size", int, description="1 to 200"),
-    OpenApiParameter("count", bool, description="Count as well."),
-]
 CONTACT_ORDERINGS = ("added_at", "last_contact_at", "spend", "name")
 CONTACT_FILTERS = [
     *PAGING,

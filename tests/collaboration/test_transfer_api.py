@@ -71,6 +71,20 @@ def test_x1_o6_a_resignation_from_start_to_end(firm, scene, work, api):
     assert api.get("/api/v1/transfers/pool").json() == {"results": []}
 
 
+def test_x1_o8_the_items_of_a_hand_over_are_walked_to_the_end(firm, scene, work, api):
+    with scene():
+        mine = customers(firm, 5)
+    post(api, f"members/{firm.lea.pk}/resign", {})
+    transfer = post(api, "transfers", body(firm, firm.ann)).json()["id"]
+    work()
+    found, url = [], f"/api/v1/transfers/{transfer}/items?page_size=2"
+    while url:
+        page = api.get(url).json()
+        found += [item["contact"]["id"] for item in page["results"]]
+        url = page["next"]
+    assert len(found) == 5 and set(found) == {str(one.pk) for one in mine}
+
+
 def test_o7_declining_and_trying_again(firm, scene, work, api):
     with scene():
         customers(firm, 1)

@@ -340,3 +340,20 @@ def test_c4_x1_losses_by_the_api(api, enterprise):
     assert [one["name"] for one in ahead] == ["静静"]
     assert api.get("/api/v1/losses/ahead?risk=x").status_code == 400
     assert api.get("/api/v1/losses?nonsense=1").json()["code"] == "unknown_filter"
+
+
+def test_c4_x1_the_list_of_who_is_about_to_fall_silent_is_walked_to_its_end_and_back(api, enterprise):
+    with tenant(enterprise.pk):
+        for number in range(5):
+            factories.contact(
+                factories.super_admin(enterprise), name=f"静{number}", added_at=clock.now() - (170 + number // 2) * DAY
+            )
+    whole = [one["id"] for one in api.get("/api/v1/losses/ahead").json()["results"]]
+    forth, url = [], "/api/v1/losses/ahead?page_size=2"
+    while url:
+        page = api.get(url).json()
+        forth.append([one["id"] for one in page["results"]])
+        last, url = page, page["next"]
+    assert len(whole) == 5 and [one for page in forth for one in page] == whole
+    back = api.get(last["previous"]).json()["results"]
+    assert [one["id"] for one in back] == forth[1]
