@@ -192,7 +192,7 @@ def _write(ordering: str, backwards: bool, row: Any, column: str) -> str:
 
 def _read(cursor: str, ordering: str, queryset: QuerySet) -> tuple[bool, tuple[Any, Any]]:
     column = ordering.removeprefix("-")
-    field = queryset.query.annotations.get(column) or queryset.model._meta.get_field(column)
+    field: Any = queryset.query.annotations.get(column) or queryset.model._meta.get_field(column)
     field = getattr(field, "output_field", field)  # a generated column reads nothing by itself
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
