@@ -27,6 +27,7 @@ TABLES = {
     "contacts_follow": _("Friends"),
     "contacts_followup": _("Follow-ups"),
     "contacts_followupfile": _("Files"),
+    "contacts_cleanupitem": _("Clean-ups"),
     "contacts_grant": _("Collaborators"),
     "collaboration_invitation": _("Invitations to collaborate"),
     "collaboration_transferitem": _("Hand-overs"),

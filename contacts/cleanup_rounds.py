@@ -23,18 +23,15 @@ def visible_to(actor: Actor) -> TenantQuerySet:
 
 def figures(actor: Actor, rounds: Sequence[CleanUp]) -> dict[UUID, tuple[int, int]]:
     """Of each round: how many contacts the actor sees, and how many of them were kept; one query for all."""
-    found = CleanUpItem.objects.filter(clean_up__in=[one.pk for one in rounds])
-    if not actor.sees_all:
-        found = found.filter(contact__in=Contact.objects.visible_to(actor).values("id"))
+    found = _seen(actor).filter(clean_up__in=[one.pk for one in rounds])
     kept = Count("id", filter=Q(kept_at__isnull=False))
     counted = found.order_by().values_list("clean_up").annotate(contacts=Count("id"), kept=kept)
     return {pk: (contacts, number) for pk, contacts, number in counted}
 
 
 def items(actor: Actor, clean_up: CleanUp) -> TenantQuerySet:
-    """The contacts of a round that exist for the actor."""
-    found = CleanUpItem.objects.filter(clean_up=clean_up)
-    return found if actor.sees_all else found.filter(contact__in=Contact.objects.visible_to(actor).values("id"))
+    """The contacts of a round that exist for the actor; who was merged into another one exists for nobody."""
+    return _seen(actor).filter(clean_up=clean_up)
 
 
 def job_of(actor: Actor, clean_up: CleanUp) -> UUID | None:
@@ -70,3 +67,7 @@ def may_call_off(actor: Actor, clean_up: CleanUp) -> bool:
         {**params, **access.asking(actor), "enterprise": current_enterprise_id(), "round": clean_up.pk},
     )
     return not others
+
+
+def _seen(actor: Actor) -> TenantQuerySet:
+    return CleanUpItem.objects.filter(contact__in=Contact.objects.visible_to(actor).values("id"))

@@ -28,6 +28,9 @@ class MergePreviewShape(serializers.Serializer):
     stays = serializers.DictField(child=serializers.IntegerField(), help_text=_("Rows that both had already."))
     changes = serializers.DictField(help_text=_("Field → [before, after] of the contact that stays."))
     frees = serializers.IntegerField(help_text=_("Places given back: 1 when both are served."))
+    keeps = serializers.BooleanField(
+        help_text=_("An objection for the one that goes keeps the other one from an open clean-up, too.")
+    )
 
 
 class ContactMergeShape(serializers.Serializer):
@@ -108,6 +111,7 @@ class MergePreviewView(MergeView):
                 "stays": found.stays,
                 "changes": {name: list(values) for name, values in found.changes.items()},
                 "frees": found.frees,
+                "keeps": found.keeps,
             }
         )
 

@@ -41,6 +41,7 @@ BELONGINGS = [
     Belonging("contacts_follow", "twin.member_id = belonging.member_id"),
     Belonging("contacts_followup"),
     Belonging("contacts_followupfile"),
+    Belonging("contacts_cleanupitem"),
 ]
 
 # Asked with the actor, the contact that stays and the one that goes, behind their locks.

@@ -23,7 +23,7 @@ from common.tenancy import current_enterprise_id
 from contacts import access
 from contacts.models import Contact, ContactMerge
 from contacts.rules import Kind, Right, Status
-from contacts.services import merge_rows, tag_room
+from contacts.services import merge_rows, objections, tag_room
 from contacts.services.grading import regrade
 from contacts.services.merge_rows import BELONGINGS
 from contacts.services.search_entries import index
@@ -47,7 +47,7 @@ _GONE = ("status", "archived_at", "lost_at", "waiting_since")
 @dataclass(frozen=True)
 class Preview:
     """What merging `gone` into `contact` would do: rows that go over and stay behind by table, fields that change,
-    and places given back."""
+    and places given back. `keeps`: an objection for the one that goes keeps the other from a clean-up, too."""
 
     contact: Contact
     gone: Contact
@@ -55,6 +55,7 @@ class Preview:
     stays: dict[str, int]
     changes: dict[str, tuple[Any, Any]]
     frees: int
+    keeps: bool
 
 
 def suggestions(actor: Actor) -> list[list[Contact]]:
@@ -88,7 +89,9 @@ def preview(actor: Actor, *, contact: Contact, gone: Contact) -> Preview:
         moves[belonging.table], stays[belonging.table] = counted
     wanted = _united(contact, gone)
     changes = {name: (getattr(contact, name), value) for name, value in wanted.items()}
-    return Preview(contact, gone, moves, stays, changes, int(_served(contact) and _served(gone)))
+    frees = int(_served(contact) and _served(gone))
+    keeps = bool(chosen.going[objections.TABLE] or chosen.better.get(objections.TABLE))
+    return Preview(contact, gone, moves, stays, changes, frees, keeps)
 
 
 def merge(actor: Actor, *, contact: Contact, gone: Contact) -> ContactMerge:
@@ -114,6 +117,7 @@ def merge(actor: Actor, *, contact: Contact, gone: Contact) -> ContactMerge:
     wanted = _united(contact, gone)
     made.before = {"contact": _plain(contact, wanted), "gone": _plain(gone, _GONE)}
     made.save(force_insert=True)
+    objections.hold(contact, gone)
     chosen = merge_rows.choose(actor, contact, gone)
     merge_rows.improve(made, chosen)
     merge_rows.carry_over(made, chosen, contact, gone)
