@@ -71,3 +71,8 @@ def _plain(syllable: str) -> str:
     """Without tones: ǎ is a, ǚ is v."""
     letters = unicodedata.normalize("NFD", syllable).replace("u\u0308", "v")
     return "".join(letter for letter in letters if "a" <= letter <= "z")
+
+
+def order(name: str) -> tuple[list[str], str]:
+    """What names are sorted by in lists for people: as they are read, Chinese ones by their pinyin."""
+    return [(readings(letter) or (letter.casefold(),))[0] for letter in name], name

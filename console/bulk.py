@@ -22,13 +22,14 @@ from common.errors import Invalid, NotFound, Refusal
 from common.ids import parse_uuid
 from console import navigation
 from console.base import Page
+from console.contact_forms import member_choices
 from console.forms import CountField, attach
 from console.imports import job_address
 from contacts.models import Tag
-from contacts.queries import nameable
 from contacts.services import bulk
 from enterprises.actors import Actor
 from enterprises.rest import get_or_404
+from enterprises.services import policy
 from jobs import services as jobs
 from jobs.models import JobRun
 from quota import queries as quota
@@ -87,10 +88,7 @@ class TransferOptions(Options):
 
     def __init__(self, data: Any, actor: Actor) -> None:
         super().__init__(data, actor)
-        members = nameable(actor).order_by("name", "id").values_list("pk", "name", "userid")
-        self.fields["owner"].choices = [("", "—")] + [  # type: ignore[attr-defined]
-            (str(pk), f"{name} ({userid})") for pk, name, userid in members
-        ]
+        self.fields["owner"].choices = member_choices(actor, empty=True)  # type: ignore[attr-defined]
 
     def params(self) -> dict[str, Any]:
         return {"owner": self.cleaned_data["owner"]}
@@ -219,6 +217,7 @@ class Bulk(SelectionPage):
             "ready": ready,
             "preview": found,
             **self.selection(found.total),
+            "undo_days": policy().undo_days,
             "exports_url": navigation.address("exports", self.enterprise.code),
             "tags_url": navigation.address("tags", self.enterprise.code),
         }

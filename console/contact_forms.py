@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from common import pinyin
 from contacts.models import Contact, Tag
 from contacts.queries import nameable
 from contacts.rules import Grade, Kind, Side
@@ -54,6 +55,7 @@ class EditForm(DetailsForm):
 def member_choices(actor: Actor, *, empty: bool = False) -> list[tuple[str, str]]:
     """The members whom the actor may name."""
     members = nameable(actor).order_by("name", "id").values_list("pk", "name", "userid")
+    members = sorted(members, key=lambda row: pinyin.order(row[1]))
     named = [(str(pk), f"{name} ({userid})") for pk, name, userid in members]
     return [("", "—"), *named] if empty else named
 

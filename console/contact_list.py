@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import Value
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django_htmx.http import replace_url
 
 from collaboration.rules.transfers import OF_ONES_OWN
-from common import paging
+from common import paging, pinyin
 from common.errors import Invalid
 from console import contact_table, navigation
 from console.base import Page
@@ -30,6 +31,7 @@ from enterprises.models import Department, Member
 from upstream.models import Space
 
 MOST_PEOPLE = 200
+MOST_SPACES = 200
 ICONS = {
     "archive": "archive",
     "restore": "restore",
@@ -118,6 +120,7 @@ class ContactList(Page):
             return options([("", _("All")), *choices], many(name) or [""])
 
         people = self._people([*many("owner"), *many("member")])
+        departments, spaces = self._departments_and_spaces(many("space"))
         tags = [(pk, f"{group} · {name}") for pk, group, name in self._tags()]
         silent = {True: ["true"], False: ["false"]}.get(params.get("inactive"), [""])  # type: ignore[arg-type]
         shown: dict[str, SafeString | str] = {
@@ -128,7 +131,7 @@ class ContactList(Page):
             "activity": choice("activity", Activity.choices()),
             "kind": choice("kind", Contact.Kind.choices),
             "relation": choice("relation", Relation.choices()),
-            "department": choice("department", Department.objects.order_by("name").values_list("pk", "name")),
+            "department": choice("department", departments),
             "inactive": options([("", _("All")), ("true", _("Inactive")), ("false", _("Not inactive"))], silent),
             **{name: options(tags, many(name)) for name in ("tag_any", "tag_all", "tag_none")},
         }
@@ -138,9 +141,8 @@ class ContactList(Page):
         if many("group"):
             groups = GroupChat.objects.visible_to(self.actor).filter(pk__in=many("group"))
             shown["group"] = choice("group", groups.values_list("pk", "name"))
-        if many("space"):
-            known = Space.objects.visible_to(self.actor).filter(pk__in=many("space"))
-            shown["space"] = choice("space", known.values_list("pk", "name"))
+        if spaces:
+            shown["space"] = choice("space", spaces)
         return shown
 
     def _people(self, named: list[str]) -> list[tuple[Any, str]]:
@@ -150,7 +152,17 @@ class ContactList(Page):
         missing = set(named) - {str(pk) for pk, _name in people} - {"me", "none"}
         if missing:
             people += Member.objects.filter(pk__in=missing).values_list("pk", "name")
-        return people
+        return sorted(people, key=lambda row: pinyin.order(row[1]))
+
+    def _departments_and_spaces(self, named: list[str]) -> tuple[list[tuple[Any, str]], list[tuple[Any, str]]]:
+        """Departments, and of the spaces that one may know of the first by name and those named, in one query."""
+        found = Department.objects.order_by().annotate(space=Value(False)).values_list("space", "pk", "name")
+        if self.actor.may("spaces.view"):
+            known = Space.objects.visible_to(self.actor).annotate(space=Value(True)).values_list("space", "pk", "name")
+            first = known.order_by("name", "id")[:MOST_SPACES]
+            found = found.union(first, known.order_by().filter(pk__in=named)) if named else found.union(first)
+        rows = sorted(found, key=lambda row: pinyin.order(row[2]))
+        return [row[1:] for row in rows if not row[0]], [row[1:] for row in rows if row[0]]
 
     def _tags(self) -> Iterable[tuple[Any, str, str]]:
         tags = Tag.objects.order_by("group__position", "group__name", "position", "name")

@@ -18,17 +18,21 @@ from common.errors import NotFound, Text
 from console.base import Page
 from console.bulk import pack
 from console.follow_up_forms import shown as shown_follow_up
-from contacts import access, agenda, queries, worn_tags
+from console.templatetags.console import money
+from contacts import access, agenda, queries, spaces, worn_tags
 from contacts.models import Contact, Follow, GroupChat, GroupMember, Purchase
-from contacts.rules import Grade, Kind, Level, Right, Side, Status, masked_phone
+from contacts.rules import Grade, GradeSource, Kind, Level, Right, Side, Status, masked_phone
 from contacts.services import merges, tag_rules
 from enterprises import audit
+from enterprises.policy import Policy
 from enterprises.rest import get_or_404
+from enterprises.services import policy
 from quota import queries as quota
 from quota.rules import Action
 
 EVENTS_TEMPLATE = "console/contacts/timeline.html#events"
 EVENTS = 30
+CONVERSATION = (Kind.MESSAGE_IN, Kind.MESSAGE_OUT, Kind.GROUP_MESSAGE, Kind.CALL)
 PURCHASES = 100
 FOLLOW_UPS = 100
 MERGES = 5
@@ -37,9 +41,11 @@ ENTRIES = 50
 TABS: dict[str, tuple[Text, str | None]] = {
     "timeline": (gettext_lazy("Timeline"), None),
     "follow-ups": (gettext_lazy("Follow-ups"), None),
+    "conversation": (gettext_lazy("Conversation"), None),
     "purchases": (gettext_lazy("Purchases"), None),
     "groups": (gettext_lazy("Group chats"), "groups.view"),
     "followers": (gettext_lazy("Friends"), None),
+    "spaces": (gettext_lazy("Spaces"), "spaces.view"),
     "tag-rules": (gettext_lazy("Tags"), None),
     "visibility": (gettext_lazy("Who sees it"), None),
     "audit": (gettext_lazy("Audit"), "audit.view"),
@@ -92,6 +98,7 @@ class ContactPage(OneContact):
         collaborators = grants.collaborators(contact)
         context: dict[str, Any] = {
             "packed": pack([str(contact.pk)]),
+            "grade_reason": grade_reason(contact, policy()),
             "worn": worn_tags.of(contact),
             "merges": [made for made in merges.of(contact)[:MERGES] if merges.can_undo(made)]
             if Right.MERGE in self.rights
@@ -113,23 +120,32 @@ class ContactPage(OneContact):
         return context
 
     def _timeline(self, contact: Contact) -> dict[str, Any]:
+        kinds = [one for one in self.request.GET.getlist("kind") if one]
+        return {
+            **self._events(contact, kinds),
+            "kinds": Kind.choices(),
+            "kind": kinds[0] if kinds else "",
+        }
+
+    def _conversation(self, contact: Contact) -> dict[str, Any]:
+        """The timeline, of what was said only."""
+        return self._events(contact, [kind.value for kind in CONVERSATION])
+
+    def _events(self, contact: Contact, kinds: list[str]) -> dict[str, Any]:
         query = self.request.GET
-        kinds, sides = ([one for one in query.getlist(name) if one] for name in ("kind", "side"))
+        sides = [one for one in query.getlist("side") if one]
         page = queries.timeline_page(contact, size=EVENTS, kinds=kinds, sides=sides, cursor=query.get("cursor"))
         by_day = groupby(page.rows, key=lambda event: timezone.localtime(event.at).date())
         days = [(day, [shown(event) for event in events]) for day, events in by_day]
         # What follows a page goes on with its last day, whose heading stands above already.
         goes_on = self.request.htmx and days and f"{days[0][0]:%Y-%m-%d}" == query.get("day")  # type: ignore[attr-defined]
         asked = {"cursor": page.next, "day": f"{days[-1][0]:%Y-%m-%d}"} if page.next and days else {}
+        filters = [(name, one) for name in ("kind", "side") for one in query.getlist(name) if one]
         return {
             "days": days,
             "goes_on": goes_on,
-            "next": urlencode([*asked.items(), *(("kind", one) for one in kinds), *(("side", one) for one in sides)])
-            if asked
-            else "",
+            "next": urlencode([*asked.items(), *filters]) if asked else "",
             "cursor": query.get("cursor"),
-            "kinds": Kind.choices(),
-            "kind": kinds[0] if kinds else "",
             "sides": Side.choices(),
             "side": sides[0] if sides else "",
         }
@@ -149,14 +165,24 @@ class ContactPage(OneContact):
         return {"memberships": inside.order_by("-joined_at")}
 
     def _followers(self, contact: Contact) -> dict[str, Any]:
-        follows = Follow.objects.filter(contact=contact).select_related("member").prefetch_related("taggings__tag")
+        follows = (
+            Follow.objects.filter(contact=contact).select_related("member").prefetch_related("taggings__tag__group")
+        )
+        active = sum(follow.state == Follow.State.ACTIVE for follow in follows)
         mine = any(
             follow.member_id == self.actor.member_id and follow.state == Follow.State.ACTIVE for follow in follows
         )
         return {
             "follows": follows,
             "ends_others": self.actor.may("contacts.edit") and Right.ASSIGN in self.rights,
+            "last": active == 1 and not GroupMember.objects.filter(contact=contact, left_at=None).exists(),
             "may_follow": not mine and self.actor.may("contacts.add"),
+        }
+
+    def _spaces(self, contact: Contact) -> dict[str, Any]:
+        seats = spaces.seats(self.actor)
+        return {
+            "seats": [] if seats is None else seats.filter(contact_id=contact.pk).order_by("space_name", "space_id")
         }
 
     def _tag_rules(self, contact: Contact) -> dict[str, Any]:
@@ -168,6 +194,17 @@ class ContactPage(OneContact):
     def _audit(self, contact: Contact) -> dict[str, Any]:
         entries = audit.visible_to(self.actor).filter(subject_id=contact.pk).order_by("-at", "-id")[:ENTRIES]
         return {"entries": entries}
+
+
+def grade_reason(contact: Contact, numbers: Policy) -> str:
+    """Why the contact has this grade (C9)."""
+    if contact.grade_source == GradeSource.MANUAL:
+        return _("Set by hand; spending does not change it.")
+    days = {"days": numbers.spend_window_days}
+    if contact.grade == Grade.LOW:
+        return _("Spent less than %(amount)s in %(days)s days.") % {"amount": money(numbers.grade_middle), **days}
+    least = numbers.grade_high if contact.grade == Grade.HIGH else numbers.grade_middle
+    return _("Spent %(amount)s or more in %(days)s days.") % {"amount": money(least), **days}
 
 
 def shown(event: queries.Event) -> tuple[queries.Event, Text, str, Decimal | None]:

@@ -12,7 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -25,6 +26,7 @@ from contacts.rules import masked_phone
 
 COOKIE = "contact_columns"
 SHOWN_TAGS = 3
+COLOURED = "\x1f"  # between a tag's name and its colour
 FIELDS = (
     "id", "external_userid", "name", "remark", "kind", "company", "phones", "status", "grade", "grade_source",
     "activity", "inactive", "spend_365d", "spend_cents", "last_contact_at", "last_customer_at", "added_at",
@@ -33,14 +35,15 @@ FIELDS = (
 
 def rows_of(contacts: QuerySet) -> QuerySet:
     """What the table shows of contacts: plain rows, with the owner's name and the names of the tags."""
-    tags = FollowTag.objects.filter(contact_id=OuterRef("pk")).order_by("tag__name").values("tag__name").distinct()
+    worn = FollowTag.objects.filter(contact_id=OuterRef("pk"))
+    tags = worn.values(named=Concat("tag__name", Value(COLOURED), "tag__group__colour")).order_by("named").distinct()
     grants = Grant.objects.in_force().filter(contact_id=OuterRef("pk")).exclude(member_id=OuterRef("owner_id"))
     annotated = contacts.annotate(
         owner_name=F("owner__name"),
-        tag_names=ArraySubquery(tags),
+        tags=ArraySubquery(tags),
         collaborator_names=ArraySubquery(grants.order_by("granted_at", "id").values("member__name")),
     )
-    return annotated.values_list(*FIELDS, "owner_name", "tag_names", "collaborator_names", named=True)
+    return annotated.values_list(*FIELDS, "owner_name", "tags", "collaborator_names", named=True)
 
 
 class Words:
@@ -98,11 +101,13 @@ def _grade(row: Any, words: Words) -> str:
 
 
 def _tags(row: Any, words: Words) -> str:
-    names = row.tag_names
-    shown = "".join(f'<span class="badge">{safe(name)}</span> ' for name in names[:SHOWN_TAGS])
-    if len(names) > SHOWN_TAGS:
-        rest = safe("、".join(names[SHOWN_TAGS:]))
-        shown += f'<span class="badge" title="{rest}">+{len(names) - SHOWN_TAGS}</span>'
+    tags = [tag.rpartition(COLOURED) for tag in row.tags]
+    shown = "".join(
+        f'<span class="badge tone tone-{colour}">{safe(name)}</span> ' for name, _mark, colour in tags[:SHOWN_TAGS]
+    )
+    if len(tags) > SHOWN_TAGS:
+        rest = safe("、".join(name for name, _mark, _colour in tags[SHOWN_TAGS:]))
+        shown += f'<span class="badge" title="{rest}">+{len(tags) - SHOWN_TAGS}</span>'
     return mark_safe(shown)  # noqa: S308
 
 

@@ -14,6 +14,7 @@ from console.base import Page
 from console.forms import attach
 from contacts.files.columns import COLUMNS, ImportKind
 from contacts.files.writers import WRITERS
+from contacts.filters import ContactFilter
 from contacts.services.exports import JOB as EXPORT_JOB
 from contacts.services.exports import start_export
 from contacts.services.imports import OnFull, Preview, Upload, keep_upload, preview, start_import
@@ -156,7 +157,15 @@ class Exports(Page):
     NOT_FILTERS: ClassVar[set[str]] = {"page", "page_size", "ordering", "cursor", "columns", "format"}
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        return self.render({"runs": recent(self, EXPORT_JOB)})
+        """With a filter in the address, those whom it finds; else everybody."""
+        asked = self._filter(request.GET)
+        context = {
+            "runs": recent(self, EXPORT_JOB),
+            "partial": bool(asked),
+            "count": ContactFilter.from_params(asked, self.actor).count(),
+            "list_url": f"{reverse('contacts', kwargs={'code': self.enterprise.code})}?{request.GET.urlencode()}",
+        }
+        return self.render(context)
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         """From here everybody; from a list its filter, in the address; from the bulk bar a selection, in the form."""

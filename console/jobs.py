@@ -1,7 +1,7 @@
 """Jobs and notifications: lists, one job with its live progress, cancel, retry, report."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -74,6 +74,9 @@ WORDS: dict[str, Text] = {
 }
 
 
+FIRST = ("total", "done", "skipped", "reasons", "refused")  # of what a job tells
+
+
 @dataclass(frozen=True)
 class Fact:
     """A line of a result: its words, and a number, a text, a yes or no, or further lines."""
@@ -92,9 +95,9 @@ class Fact:
 
 
 def facts(result: dict[str, Any] | None) -> tuple[Fact, ...]:
-    """A run's result for people, in the order in which the job told it."""
+    """A run's result for people, the main numbers first: the database keeps no order."""
     found = []
-    for key, value in (result or {}).items():
+    for key, value in sorted((result or {}).items(), key=lambda one: FIRST.index(one[0]) if one[0] in FIRST else 99):
         label = WORDS.get(key, key)
         if isinstance(value, dict):
             if parts := facts(value):
@@ -113,6 +116,12 @@ def remedies(error: dict[str, Any] | None) -> list[dict[str, Any]]:
         moments = {name: parse_datetime(remedy[name]) for name in ("opens_at", "closes_at") if remedy.get(name)}
         found.append({**remedy, **moments})
     return found
+
+
+def days_left(until: datetime) -> int:
+    """Days until then, rounded: still 30 a minute after it began with 30. 0 on the last day."""
+    left = until - clock.now()
+    return 0 if left < timedelta(days=1) else round(left / timedelta(days=1))
 
 
 class JobFilter(forms.Form):
@@ -177,7 +186,7 @@ class Job(JobPage):
             "facts": facts(run.result),
             "remedies": remedies(run.error),
             "can_undo": services.can_undo(run) and (job.permission is None or self.actor.may(job.permission)),
-            "undo_left": max(timedelta(), run.undo_until - clock.now()).days if run.undo_until else None,
+            "undo_left": days_left(run.undo_until) if run.undo_until else None,
             "undoing": undoing,
             "can_retry": run.state == JobRun.State.FAILED and job is not None,
         }

@@ -142,6 +142,26 @@ class Listing:
         """Is there more than this page?"""
         return bool(self._page.next) or self.number != 1
 
+    @property
+    def jumps(self) -> bool:
+        """Are there so many numbered pages that some have no link?"""
+        return any(link.number is None for link in self.links)
+
+    @property
+    def other_params(self) -> list[tuple[str, str]]:
+        """What a form that goes to another page has to send along."""
+        return [
+            (name, value)
+            for name, values in self.request.GET.lists()
+            for value in values
+            if name not in ("page", "cursor") and value
+        ]
+
+    @property
+    def first_url(self) -> str | None:
+        """The beginning, for somebody on a page behind the end of the list."""
+        return self.url(page=1) if self.number and self.number > 1 and not self.rows else None
+
     def url(self, **changes: Any) -> str:
         """This list's address with some parameters changed; a change of anything but the place starts at 1."""
         query = self.request.GET.copy()

@@ -194,6 +194,18 @@
       else location.assign(row.dataset.href);
     }
   });
+  // In a list of several, a click puts one in or takes it out, without a key held down.
+  document.addEventListener("mousedown", (event) => {
+    const option = event.target.closest("select[multiple] option");
+    if (!option || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const list = option.closest("select");
+    const top = list.scrollTop;
+    option.selected = !option.selected;
+    list.focus();
+    list.scrollTop = top;
+    list.dispatchEvent(new Event("change", { bubbles: true }));
+  });
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-pick-all]")) pickAll(event.target.checked);
     if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();

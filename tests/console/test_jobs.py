@@ -104,6 +104,9 @@ def test_undo_says_how_long(browser, enterprise):
     with tenant(enterprise.pk):
         JobRun.objects.update(undo_until=clock.now() + timedelta(days=3, minutes=1))
     assert "can be undone for 3 more days" in text(browser.get(page(enterprise, run)))
+    with tenant(enterprise.pk):  # a minute after it began with 30
+        JobRun.objects.update(undo_until=clock.now() + timedelta(days=29, hours=23, minutes=59))
+    assert "can be undone for 30 more days" in text(browser.get(page(enterprise, run)))
     with tenant(enterprise.pk):
         undoing = services.undo(factories.super_admin(enterprise), run=run)
     shown = browser.get(page(enterprise, run)).content.decode()

@@ -42,7 +42,7 @@ def test_first_page_links_and_count(scope, contacts):
         page = listed("?grade=high&x=%E4%B8%AD")
         assert len(page.rows) == 20 and (page.first, page.last) == (1, 20)
         assert page.count == Count(230, exact=True)
-        assert [link.number for link in page.links] == [1, 2, 3, None, 12]
+        assert [link.number for link in page.links] == [1, 2, 3, None, 12] and page.jumps
         assert page.previous_url is None
         assert parse_qs(urlsplit(page.next_url).query) == {"grade": ["high"], "x": ["中"], "page": ["2"]}
         assert page.filter_query == "grade=high&x=%E4%B8%AD"
@@ -106,3 +106,11 @@ def test_two_queries(scope, contacts, django_assert_num_queries):
         page = listed("?page=3")
         with django_assert_num_queries(2):
             _ = (page.rows, page.count, page.links, page.next_url, page.previous_url, page.several, page.last_number)
+
+
+def test_a_page_far_away_is_jumped_to_with_the_filters_and_one_behind_the_end_left(scope, contacts):
+    with scope():
+        assert listed().jumps and not listed(counted=Count(60, exact=True)).jumps
+        asked = listed("?page=2&grade=low&tag_any=1&tag_any=2&empty=")
+        assert asked.other_params == [("grade", "low"), ("tag_any", "1"), ("tag_any", "2")] and not asked.first_url
+        assert listed("?page=99&grade=low").first_url == "?grade=low"

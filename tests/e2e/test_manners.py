@@ -52,3 +52,11 @@ def test_what_a_button_copies_is_what_stands_in_the_box(login, page: Page) -> No
     page.locator("[data-copy='#feed']").click()
     expect(page.locator("#toasts .notice")).to_have_count(1)
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("#feed").input_value() != ""
+
+
+def test_a_list_of_several_is_filled_by_clicks_alone(login, page: Page) -> None:
+    login(path="tags/rules/new/")
+    options = page.locator("#id_grade option")
+    for number in (0, 1, 2, 1):
+        options.nth(number).click()
+    assert options.evaluate_all("all => all.map(one => one.selected)") == [True, False, True]
