@@ -10,6 +10,7 @@ from common import clock
 from common.sql import row
 from console import navigation
 from enterprises.actors import Actor
+from jobs.models import sees_everybodys
 from quota import queries, rules
 
 THEME_COOKIE = "theme"
@@ -88,7 +89,7 @@ def enterprise_frame(request: HttpRequest, actor: Actor) -> dict[str, Any]:
             "enterprise": actor.enterprise.pk,
             "member": actor.member_id,
             "user": request.user.pk,
-            "all_jobs": actor.may("jobs.view_all"),
+            "all_jobs": sees_everybodys(actor),
         },
     )
     served, capacity, since, until, running, unread, memberships = found or (0, 0, None, None, 0, 0, None)

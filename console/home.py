@@ -93,9 +93,7 @@ class Home(Page):
         return found
 
     def _jobs(self) -> list[tuple[JobRun, Text]]:
-        runs = JobRun.objects.filter(state__in=(JobRun.State.QUEUED, JobRun.State.RUNNING))
-        if not self.actor.may("jobs.view_all"):
-            runs = runs.filter(member_id=self.actor.member_id)
+        runs = JobRun.objects.visible_to(self.actor).open()
         known = registry.JOBS
         return [(run, known[run.name].label if run.name in known else run.name) for run in runs[:5]]
 

@@ -187,9 +187,7 @@ class Exports(Page):
 
 def recent(page: Page, job: str) -> list[JobRun]:
     """The newest runs of a job that the person may see."""
-    runs = JobRun.objects.filter(name=job).select_related("member")
-    if not page.actor.may("jobs.view_all"):
-        runs = runs.filter(member_id=page.actor.member_id)
+    runs = JobRun.objects.visible_to(page.actor).filter(name=job).select_related("member")
     return list(runs.order_by("-created_at", "-id")[:RECENT])
 
 

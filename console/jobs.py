@@ -24,7 +24,7 @@ from contacts.files.reasons import Reason as RowReason
 from contacts.rules import Grade
 from contacts.services.bulk import Reason as BulkReason
 from enterprises.rest import get_or_404
-from jobs import files, notifications, registry, services
+from jobs import notifications, registry, services
 from jobs.models import JobRun
 
 NEWEST = "-created_at"
@@ -221,7 +221,7 @@ class JobReport(JobPage):
     """The file that it made."""
 
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
-        return files.download(self.run(pk))
+        return services.fetch(self.actor, run=self.run(pk))
 
 
 class Notifications(Page):

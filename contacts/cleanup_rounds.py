@@ -11,6 +11,7 @@ from contacts import access
 from contacts.models import CleanUp, CleanUpItem, Contact
 from contacts.rules import Right
 from enterprises.actors import Actor
+from jobs.models import sees_everybodys
 
 
 def visible_to(actor: Actor) -> TenantQuerySet:
@@ -36,8 +37,7 @@ def items(actor: Actor, clean_up: CleanUp) -> TenantQuerySet:
 
 def job_of(actor: Actor, clean_up: CleanUp) -> UUID | None:
     """The job that archived the round, for those for whom it exists."""
-    shown = actor.may("jobs.view_all") or clean_up.member_id == actor.member_id
-    return clean_up.job_id if shown else None
+    return clean_up.job_id if sees_everybodys(actor) or clean_up.member_id == actor.member_id else None
 
 
 def left_out(actor: Actor, clean_up: CleanUp) -> int | None:

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from enterprises.actors import Actor
 
 
+def sees_everybodys(actor: "Actor") -> bool:
+    """jobs.view_all, of a role that sees the whole enterprise: runs tell of contacts, by number and by name (O5)."""
+    return actor.sees_all and actor.may("jobs.view_all")
+
+
 class JobQuerySet(TenantQuerySet):
     """Adds the one door to runs: `visible_to`."""
 
     def visible_to(self, actor: "Actor") -> Self:
-        """A member's own runs; everybody's, the scheduled ones included, with jobs.view_all (O5)."""
-        return self if actor.may("jobs.view_all") else self.filter(member_id=actor.member_id)
+        """A member's own runs; everybody's, the scheduled ones included, to whom `sees_everybodys` says so (O5)."""
+        return self if sees_everybodys(actor) else self.filter(member_id=actor.member_id)
 
     def open(self) -> Self:
         """Those that wait or run."""

@@ -13,10 +13,13 @@ from django.utils.module_loading import module_has_submodule
 from common.errors import NotFound, Text
 
 if TYPE_CHECKING:
+    from enterprises.actors import Actor
+    from jobs.models import JobRun
     from jobs.runner import JobContext
 
 Handler = Callable[["JobContext"], dict[str, Any]]
 Window = Callable[[datetime, tzinfo], str]
+Guard = Callable[["Actor", "JobRun"], object]
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Job:
 
     `undo` names the job that takes it back, `window` makes scheduled runs unique, `permission` is the code that
     undoing and retrying need (asking for the work is checked by the service that queues it). `waiting` names the SQL
-    function that says for a moment which enterprises have work for it: then nobody else gets a run.
+    function that says for a moment which enterprises have work for it: then nobody else gets a run. `guard` is asked
+    with whoever fetches its file, and refuses; who sees the run was asked before.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Job:
     window: Window | None = None
     permission: str | None = None
     waiting: str | None = None
+    guard: Guard | None = None
 
 
 JOBS: dict[str, Job] = {}
@@ -53,16 +58,28 @@ def job(
     window: Window | None = None,
     permission: str | None = None,
     waiting: str | None = None,
+    guard: Guard | None = None,
 ) -> Callable[[Handler], Handler]:
     """Register a handler: `@job("contacts.grade", label=_("Value grades"), window=daily)`."""
 
     def register(handler: Handler) -> Handler:
         if name in JOBS:
             raise ValueError(f"Two jobs are called {name}.")
-        JOBS[name] = Job(name, label, handler, undo, window, permission, waiting)
+        JOBS[name] = Job(name, label, handler, undo, window, permission, waiting, guard)
         return handler
 
     return register
+
+
+def needs(code: str, *, of_others: str = "") -> Guard:
+    """A guard: fetching the file needs this code, as it stands now; that of somebody else's run another one, too."""
+
+    def ask(actor: "Actor", run: "JobRun") -> None:
+        actor.require(code)
+        if of_others and run.member_id != actor.member_id:
+            actor.require(of_others)
+
+    return ask
 
 
 def get(name: str) -> Job:

@@ -40,7 +40,7 @@ def clean_up(context: JobContext) -> dict[str, int]:
     )
     removed = {
         "files": _in_steps(context, lambda: _remove_files(files_before)),
-        "runs": _in_steps(context, lambda: _remove_runs(ended)),
+        "runs": _in_steps(context, lambda: _remove_runs(ended & ~Q(undo_until__gt=now))),
         "deliveries": _in_steps(context, lambda: _remove_deliveries(now - timedelta(days=days.delivery_days))),
         "notifications": _in_steps(context, lambda: _remove_notifications(runs_before)),
         "idempotency_keys": keys,

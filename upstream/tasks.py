@@ -10,13 +10,13 @@ from common.tenancy import tenant
 from enterprises.access import enterprise_id_of
 from enterprises.models import Enterprise
 from enterprises.tasks import RETRY, address, send
-from jobs.registry import daily, job, minutely
+from jobs.registry import daily, job, minutely, needs
 from jobs.runner import JobContext
 from jobs.tasks import enterprise_task
 from upstream.services import bridges, invitations, message_export, messages, partner_import, relinking, sending
 
 
-@job(partner_import.JOB, label=_("Import partners"), permission="spaces.edit")
+@job(partner_import.JOB, label=_("Import partners"), permission="spaces.edit", guard=needs("spaces.edit"))
 def import_partners(context: JobContext) -> dict[str, Any]:
     """Partners and their people from a file (U7)."""
     return partner_import.run(context)
@@ -62,7 +62,12 @@ def send_message(context: JobContext) -> dict[str, Any]:
     return sending.run(context)
 
 
-@job(message_export.JOB, label=_("Export what became of a message"), permission="spaces.message")
+@job(
+    message_export.JOB,
+    label=_("Export what became of a message"),
+    permission="spaces.message",
+    guard=needs("spaces.message"),
+)
 def export_message(context: JobContext) -> dict[str, Any]:
     """A CSV of everybody's row."""
     return message_export.run(context)

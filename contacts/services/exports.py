@@ -125,6 +125,7 @@ def start_export(
 
 def write_export(context: JobContext) -> dict[str, Any]:
     """The job: the contacts as the actor sees them now."""
+    context.actor.require("contacts.export")
     phones = context.actor.may("contacts.phones")
     return write_list(
         context, stem=_("contacts"), header=_header(), chunks=_chunks(context), counted="contacts", phones=phones

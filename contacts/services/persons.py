@@ -54,6 +54,8 @@ def start_export(actor: Actor, *, contact: Contact) -> JobRun:
 
 def write_export(context: JobContext) -> dict[str, Any]:
     """The job: one snapshot, table by table, row by row; of the contact and of those that were merged into it."""
+    context.actor.require("contacts.export")
+    context.actor.require("contacts.phones")
     with context.report(f"{context.params['contact']}.json") as stream, context.step():
         contact = _contact(context)
         params = {"enterprise": current_enterprise_id(), "contacts": [one.pk for one in _same_person(contact)]}
@@ -72,6 +74,14 @@ def write_export(context: JobContext) -> dict[str, Any]:
         context.done = context.total = sum(counts.values())
         audit.record(context.actor, "contact.person_exported", contact, after={"rows": context.done})
     return {"rows": context.done}
+
+
+def may_fetch(actor: Actor, run: JobRun) -> None:
+    """Whoever fetches the file sees the person now, and may have all that is in it."""
+    actor.require("contacts.export")
+    actor.require("contacts.phones")
+    if not Contact.objects.visible_to(actor).filter(pk=UUID(run.params["contact"])).exists():
+        raise NotFound()
 
 
 def start_erasure(actor: Actor, *, contact: Contact, confirm: str) -> JobRun:

@@ -6,6 +6,12 @@ from contacts.services.bulk.work import run
 from jobs import registry
 
 for action in BY_JOB.values():
-    registry.job(action.job, label=action.label, undo=action.undo, permission=action.permission)(run)
+    registry.job(
+        action.job,
+        label=action.label,
+        undo=action.undo,
+        permission=action.permission,
+        guard=registry.needs("contacts.view"),
+    )(run)
 
 registry.BEFORE_REMOVAL.append(forget)

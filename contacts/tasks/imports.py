@@ -10,7 +10,7 @@ from jobs import registry
 from jobs.runner import JobContext
 
 
-@registry.job(JOB, label=_("Import a file"))
+@registry.job(JOB, label=_("Import a file"), guard=registry.needs("contacts.import"))
 def import_file(context: JobContext) -> dict[str, Any]:
     """Read the uploaded file and write what it says (C12)."""
     return Import(context).run()

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from contacts.services import platform
-from jobs.registry import daily, job
+from jobs.registry import daily, job, needs
 from jobs.runner import JobContext
 
 
@@ -17,7 +17,7 @@ def compare(context: JobContext) -> dict[str, Any]:
     return {"listed": found.listed, "served": found.served, **found.causes}
 
 
-@job(platform.EXPORT, label=_("List what is to be released"))
+@job(platform.EXPORT, label=_("List what is to be released"), guard=needs("contacts.export"))
 def release_list(context: JobContext) -> dict[str, Any]:
     """A file for the members: whom to delete in WeCom."""
     return platform.write_release_list(context)

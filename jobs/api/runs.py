@@ -16,7 +16,7 @@ from rest_framework.reverse import reverse
 from common.errors import Invalid
 from enterprises.api.shapes import filters, page_of
 from enterprises.rest import TenantAPIView, get_or_404
-from jobs import files, registry, services
+from jobs import registry, services
 from jobs.models import JobRun
 
 
@@ -136,7 +136,7 @@ class JobReportView(TenantAPIView):
         operation_id="jobs_report", responses={(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)}
     )
     def get(self, request: Request, pk: UUID) -> HttpResponseBase:
-        return files.download(get_or_404(JobRun.objects.visible_to(self.actor), pk))
+        return services.fetch(self.actor, run=get_or_404(JobRun.objects.visible_to(self.actor), pk))
 
 
 urlpatterns = [

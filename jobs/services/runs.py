@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.core.files import File
 from django.db import transaction
+from django.http import FileResponse
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
@@ -101,14 +102,25 @@ def retry(actor: Actor, *, run: JobRun) -> JobRun:
         raise Conflict(_("Only a failed job can be tried again."), code="not_failed")
     if clock.now() - (run.finished_at or clock.now()) > timedelta(days=policy().job_file_days):
         raise Conflict(_("This job is too old to be tried again: its files are gone."), code="too_old")
-    if run.undoes_id and JobRun.objects.filter(undoes=run.undoes_id, state__in=UNDOING).exists():
+    # Of a job that is taken back nothing more is done; and what takes one back is in time, and the only one.
+    if JobRun.objects.filter(undoes__in=[one for one in (run.pk, run.undoes_id) if one], state__in=UNDOING).exists():
         raise Conflict(_("This job was undone already."), code="already_undone")
+    if run.undoes is not None:
+        _in_time(run.undoes)
     run.state, run.error, run.finished_at, run.attempts = JobRun.State.QUEUED, None, None, 0
     run.cancel_requested, run.dispatched_at = False, clock.real()
     run.save(update_fields=["state", "error", "finished_at", "attempts", "cancel_requested", "dispatched_at"])
     _record(actor, "job.retried", run)
     dispatch(run)
     return run
+
+
+def fetch(actor: Actor, *, run: JobRun) -> FileResponse:
+    """The file that a run made, as a download. What somebody may not have any more is not had by an old link."""
+    job = registry.JOBS.get(run.name)
+    if run.report and job is not None and job.guard is not None:
+        job.guard(actor, run)
+    return files.download(run)
 
 
 def undo(actor: Actor, *, run: JobRun) -> JobRun:
@@ -119,8 +131,7 @@ def undo(actor: Actor, *, run: JobRun) -> JobRun:
         actor.require(job.permission)
     if job.undo is None or run.undo_until is None or run.is_open:
         raise Conflict(_("This job cannot be undone."), code="not_undoable")
-    if clock.now() >= run.undo_until:
-        raise Conflict(_("The time to undo this job is over."), code="undo_expired", undo_until=run.undo_until)
+    _in_time(run)
     if run.undone_by.filter(state__in=UNDOING).exists():
         raise Conflict(_("This job was undone already."), code="already_undone")
     return enqueue(actor, name=job.undo, params={"undoes": str(run.pk)}, undoes=run)
@@ -136,6 +147,11 @@ def can_undo(run: JobRun) -> bool:
     if job is None or job.undo is None or run.undo_until is None or run.is_open or clock.now() >= run.undo_until:
         return False
     return not run.undone_by.filter(state__in=UNDOING).exists()
+
+
+def _in_time(run: JobRun) -> None:
+    if run.undo_until is not None and clock.now() >= run.undo_until:
+        raise Conflict(_("The time to undo this job is over."), code="undo_expired", undo_until=run.undo_until)
 
 
 def _locked(actor: Actor, run: JobRun) -> JobRun:
