@@ -7,10 +7,11 @@ import pytest
 from common import clock
 from common.errors import Conflict
 from common.tenancy import tenant
-from contacts.models import Contact, Follow, FollowTag, Interaction, Tag, TagGroup
+from contacts.models import Contact, Follow, FollowTag, Interaction, Tag, TagGroup, TagRule
 from contacts.services import bulk
 from contacts.services.bulk import work
 from contacts.services.contacts import archive_contact, edit_contact, restore_contact
+from contacts.services.relations import change_owner
 from enterprises.actors import Actor
 from enterprises.models import Member
 from jobs import services as jobs
@@ -208,3 +209,45 @@ def test_c8_deleting_cannot_be_undone(enterprise, admin):
     with tenant(enterprise.pk), pytest.raises(Conflict) as refused:
         jobs.undo(admin, run=JobRun.objects.get(pk=run.pk))
     assert refused.value.code == "not_undoable"
+
+
+def test_c5_c13_an_untagging_comes_back_as_it_was(enterprise, admin):
+    """Whose tags they were: those that a rule had put on, and those of relations that had ended by then."""
+    with tenant(enterprise.pk):
+        member = factories.member(name="Ann")
+        one, two = crowd.contacts(admin, 2, follower=member)
+        tag = Tag.objects.create(group=TagGroup.objects.create(name="来源"), name="展会")
+        rule = TagRule.objects.create(name="r", conditions={"grade": ["low"]}, effect="keep", tag=tag, position=1)
+        follows = {follow.contact_id: follow for follow in Follow.objects.all()}
+        Follow.objects.filter(contact=two).update(state="deleted_by_contact", ended_at=clock.now())
+        for contact in (one, two):
+            FollowTag.objects.create(follow=follows[contact], contact_id=contact, tag=tag, rule=rule)
+        before = set(FollowTag.objects.values_list("follow", "contact", "tag", "rule"))
+    run = do(enterprise, "untag", filter={}, params={"tags": [str(tag.pk)]})
+    assert run.result["done"] == 2
+    undone = undo(enterprise, run)
+    assert undone.result["done"] == 2
+    with tenant(enterprise.pk):
+        assert set(FollowTag.objects.values_list("follow", "contact", "tag", "rule")) == before
+    again = do(enterprise, "untag", filter={}, params={"tags": [str(tag.pk)]})
+    with tenant(enterprise.pk):
+        rule.delete()
+        Follow.objects.filter(contact=two).update(state="active", ended_at=None)
+    assert undo(enterprise, again).result["reasons"] == {"changed_since": 1}
+    with tenant(enterprise.pk):
+        assert list(FollowTag.objects.values_list("contact", "rule")) == [(one, None)]
+
+
+def test_c5_o1_who_was_given_on_and_back_since_stays(enterprise, admin):
+    with tenant(enterprise.pk):
+        one, two = crowd.contacts(admin, 2)
+        ann, bob = factories.member(name="Ann"), factories.member(name="Bob")
+    run = do(enterprise, "transfer", filter={}, params={"owner": str(ann.pk)})
+    with tenant(enterprise.pk):
+        for owner in (bob, ann):
+            change_owner(admin, contact=Contact.objects.get(pk=one), owner=owner)
+        found = bulk.preview_undo(admin, run=JobRun.objects.get(pk=run.pk))
+        assert (found.affected, found.excluded) == (1, {"changed_since": 1})
+    assert undo(enterprise, run).result["reasons"] == {"changed_since": 1}
+    with tenant(enterprise.pk):
+        assert dict(Contact.objects.values_list("pk", "owner")) == {one: ann.pk, two: None}

@@ -12,8 +12,15 @@ from quota import services as quota
 CANNOT_TRANSFER = "CASE WHEN contact.owner_id IS NOT DISTINCT FROM %(owner)s::uuid THEN 'same_owner' ELSE '' END"
 
 _BEFORE = "(item.before ->> 'owner')::uuid"
+# Every change of owner stands on the timeline: somebody may have given the contact on, and got it back.
+_CHANGED_SINCE = """EXISTS (
+    SELECT FROM contacts_interaction AS noted JOIN contacts_interaction AS later
+      ON later.enterprise_id = noted.enterprise_id AND later.contact_id = noted.contact_id
+     AND later.kind = 'owner_changed' AND (later.at, later.id) > (noted.at, noted.id)
+    WHERE noted.enterprise_id = contact.enterprise_id AND noted.contact_id = contact.id
+      AND noted.key = 'job:' || %(undoes)s::text)"""
 CANNOT_UNDO_TRANSFER = f"""CASE
-    WHEN contact.owner_id IS DISTINCT FROM %(owner)s::uuid THEN 'changed_since'
+    WHEN contact.owner_id IS DISTINCT FROM %(owner)s::uuid OR {_CHANGED_SINCE} THEN 'changed_since'
     WHEN {_BEFORE} IS NOT NULL AND NOT EXISTS (
         SELECT FROM enterprises_member AS previous WHERE previous.enterprise_id = item.enterprise_id
             AND previous.id = {_BEFORE} AND previous.status = 'active') THEN 'owner_gone'

@@ -42,8 +42,10 @@ CANNOT_UNTAG = f"CASE WHEN EXISTS (SELECT FROM contacts_followtag AS worn WHERE 
 MADE = f"""jsonb_build_object('taggings', (
     SELECT jsonb_agg(jsonb_build_array(uuid7(), wanted.id)) FROM {_TAGS} WHERE item.contact_id IS NOT NULL))"""
 TAKEN = f"""jsonb_build_object('removed', (
-    SELECT jsonb_agg(jsonb_build_array(worn.follow_id, worn.tag_id))
-    FROM contacts_followtag AS worn WHERE {_WORN}))"""
+    SELECT jsonb_agg(jsonb_build_array(worn.follow_id, worn.tag_id, worn.rule_id, former.state))
+    FROM contacts_followtag AS worn JOIN contacts_follow AS former
+      ON former.enterprise_id = worn.enterprise_id AND former.id = worn.follow_id
+    WHERE {_WORN}))"""
 
 
 def tag(batch: Batch) -> None:
@@ -86,8 +88,9 @@ CANNOT_UNDO_TAG = """CASE WHEN EXISTS (
            WHERE worn.enterprise_id = item.enterprise_id AND worn.id = (pair ->> 0)::uuid)
     ) THEN '' ELSE 'changed_since' END"""
 
+# A relation that had ended when its tag was taken off is as it was, too.
 _FOLLOWS_STILL = """(SELECT true FROM contacts_follow AS follow WHERE follow.enterprise_id = item.enterprise_id
-    AND follow.id = (pair ->> 0)::uuid AND follow.state = 'active')"""
+    AND follow.id = (pair ->> 0)::uuid AND follow.contact_id = item.contact_id AND follow.state = pair ->> 3)"""
 _TAG_STANDS = """(SELECT true FROM contacts_tag AS tag
     WHERE tag.enterprise_id = item.enterprise_id AND tag.id = (pair ->> 1)::uuid)"""
 
@@ -118,14 +121,14 @@ def undo_tag(batch: Batch) -> None:
 
 
 def undo_untag(batch: Batch) -> None:
-    """Put back what the undone job took off, where the relation and the tag still exist."""
+    """Put back what the undone job took off, where the relation and the tag still exist: in the name of the rule that
+    had put it on, which may take it off again."""
     made = batch.execute(
         f"""
-        INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id)
-        SELECT uuid7(), item.enterprise_id, (pair ->> 0)::uuid,
-               (SELECT follow.contact_id FROM contacts_follow AS follow
-                WHERE follow.enterprise_id = item.enterprise_id AND follow.id = (pair ->> 0)::uuid),
-               (pair ->> 1)::uuid
+        INSERT INTO contacts_followtag (id, enterprise_id, follow_id, contact_id, tag_id, rule_id)
+        SELECT uuid7(), item.enterprise_id, (pair ->> 0)::uuid, item.contact_id, (pair ->> 1)::uuid,
+               (SELECT rule.id FROM contacts_tagrule AS rule
+                WHERE rule.enterprise_id = item.enterprise_id AND rule.id = (pair ->> 2)::uuid FOR KEY SHARE)
         FROM contacts_bulkitem AS item CROSS JOIN LATERAL jsonb_array_elements(item.before -> 'removed') AS pair
         WHERE {DONE} AND {_FOLLOWS_STILL} AND {_TAG_STANDS}
         ON CONFLICT DO NOTHING
