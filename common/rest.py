@@ -244,10 +244,12 @@ def _framework_problem(error: exceptions.APIException, context: dict[str, Any]) 
         415: "unsupported_media_type",
         429: "throttled",
     }
+    # What the framework says of these two in general names what it is about in particular: a title must not.
+    titles = {405: _("This method is not possible here"), 415: _("This content type is not taken")}
     response = problem(
         error.status_code,
         codes.get(error.status_code, "error"),
-        error.default_detail,
+        titles.get(error.status_code, error.default_detail),
         force_str(error.detail),
     )
     if (wait := getattr(error, "wait", None)) is not None:  # Throttled

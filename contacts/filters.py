@@ -121,6 +121,11 @@ class TextField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=128, **kwargs)
 
+    def to_python(self, value: Any) -> str:
+        if isinstance(value, (list, dict, bool)):  # several in an address, or what JSON has beside texts
+            raise forms.ValidationError(_("Enter one text."))
+        return super().to_python(value)
+
 
 def _ask(field_class: type[forms.Field], method: str, help_text: Any, **options: Any) -> django_filters.Filter:
     made = django_filters.Filter(method=method, label="", help_text=help_text, **options)

@@ -48,6 +48,8 @@ class TenantAPIView(APIView):
     """
 
     permissions: ClassVar[dict[str, str]] = {}
+    # Parameters of the query that may be given several times.
+    several: ClassVar[frozenset[str]] = frozenset()
     # A file is sent whatever the caller says it accepts.
     any_accept: ClassVar[bool] = False
     token: ApiToken | None = None
@@ -128,6 +130,9 @@ class TenantAPIView(APIView):
     def _refuse_what_was_not_asked_for(self) -> None:
         if unasked := sorted(set(self.request.query_params) - self.asked):
             raise Invalid({name: [_("This parameter does not exist.")] for name in unasked}, code="unknown_filter")
+        query = self.request.query_params
+        if twice := sorted(name for name in query if len(query.getlist(name)) > 1 and name not in self.several):
+            raise Invalid({name: [_("Give this once.")] for name in twice})
         if self.request.body_read:
             return
         plain = self.request._request

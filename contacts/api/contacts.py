@@ -50,6 +50,7 @@ class ContactsView(ContactView):
     """The contacts that the caller may see, and adding one."""
 
     permissions = {"GET": "contacts.view", "POST": "contacts.add"}
+    several = frozenset(NAMES)  # the filter says which take several values
 
     @extend_schema(parameters=shapes.CONTACT_FILTERS, responses=shapes.page_of(shapes.ContactShape))
     def get(self, request: Request) -> Response:

@@ -21,7 +21,7 @@ def is_problem(answer, status, code):
     assert answer["Content-Type"] == PROBLEM_TYPE
     body = answer.json()
     assert (body["status"], body["code"], body["type"]) == (status, code, f"urn:scrm:problem:{code}")
-    assert body["title"] and body["detail"]
+    assert body["title"] and body["detail"] and "{" not in body["title"]
     assert "Traceback" not in str(body) and "psycopg" not in str(body)
     return body
 
@@ -64,6 +64,11 @@ def test_400_null_characters(api):
         "cursor=WyItYWRkZWRfYXQiLDAsIjk5OTk5LTAxLTAxIiwieCJd",
         "count=perhaps",
         "colour=red",
+        "page_size=1&page_size=2",
+        "ordering=name&ordering=spend",
+        "count=1&count=0",
+        "search=a&search=b",
+        "source=a&source=b",
     ],
     ids=lambda query: query[:24],
 )

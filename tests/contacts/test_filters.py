@@ -46,6 +46,8 @@ def test_unknown_names_and_nonsense_are_refused(inside):
         "tag_any": ",".join(str(uuid7()) for _ in range(51)),
         "search": "x" * 129,
         "status": ["active", "asleep"],
+        "source": ["link", "group"],
+        "came_by": {"link": True},
     }
     with pytest.raises(Invalid) as refused:
         ContactFilter.from_params(nonsense, inside)
