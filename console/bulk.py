@@ -196,7 +196,7 @@ class Bulk(SelectionPage):
     @property
     def asked(self) -> bool:
         """Are the options part of the address already?"""
-        return any(name in self.request.GET for name in self._form(None).fields)
+        return any(name in self.request.GET for name in ("asked", *self._form(None).fields))
 
     def _form(self, data: Any) -> Options:
         return OPTIONS.get(self.action.name, Options)(data, self.actor)

@@ -61,7 +61,12 @@ def member_choices(actor: Actor, *, empty: bool = False) -> list[tuple[str, str]
 
 
 class AddForm(DetailsForm):
-    external_userid = forms.RegexField(r"^\S{1,64}$", label=_("External user id"), help_text=_("As WeCom names them."))
+    external_userid = forms.RegexField(
+        r"^\S{1,64}$",
+        label=_("External user id"),
+        help_text=_("As WeCom names them."),
+        error_messages={"invalid": _("Write 1 to 64 characters without spaces.")},
+    )
     source = forms.CharField(
         label=_("Source"), max_length=32, required=False, help_text=_("How you came to know them.")
     )

@@ -18,7 +18,7 @@ from common.errors import NotFound, Text
 from console.base import Page
 from console.bulk import pack
 from console.follow_up_forms import shown as shown_follow_up
-from console.templatetags.console import money
+from console.templatetags.console import money, source
 from contacts import access, agenda, queries, spaces, worn_tags
 from contacts.models import Contact, Follow, GroupChat, GroupMember, Purchase
 from contacts.rules import Grade, GradeSource, Kind, Level, Right, Side, Status, masked_phone
@@ -234,4 +234,4 @@ def describe(event: queries.Event) -> str:
         return f"{data.get('name')} · {Level(data['level']).label}"
     if event.kind == Kind.UNFOLLOWED:
         return _("Ended by the contact") if data.get("by") == "contact" else _("Ended by the member")
-    return str(data.get("text") or data.get("name") or data.get("source") or "")
+    return str(data.get("text") or data.get("name") or source(data.get("source") or ""))

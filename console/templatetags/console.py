@@ -77,6 +77,12 @@ def source(value: str) -> str:
     return str(Follow.SOURCES.get(value, value))
 
 
+@register.simple_tag
+def sources() -> list[tuple[str, str]]:
+    """How relations usually begin, each with its words; others are possible."""
+    return [(value, str(label)) for value, label in Follow.SOURCES.items()]
+
+
 @register.filter
 def money(value: Decimal | float | None) -> str:
     """1234.5 → ¥1,234.50; nothing → —."""

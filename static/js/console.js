@@ -50,6 +50,7 @@
     $("[data-bulk-count]", bar).value = count;
     $("[data-bulk-number]", bar).textContent = count.toLocaleString("en-US");
     bar.hidden = chosen.length === 0;
+    $("[data-bulk-page]", bar).hidden = chosen.length === boxes.length;
     $("[data-bulk-everything]", bar).hidden =
       all || chosen.length < boxes.length || Number(bar.dataset.count) <= boxes.length;
     for (const box of boxes) box.closest("tr")?.classList.toggle("is-picked", box.checked);
@@ -166,6 +167,7 @@
     if (target.closest("[data-dismiss]")) return target.closest(".notice").remove();
     if (!target.closest(".search")) for (const input of $$(".search input[role=combobox]")) showFound(input, false);
     if (target.closest("[data-bulk-everything]")) return select(true);
+    if (target.closest("[data-bulk-page]")) return pickAll(true);
     if (target.closest("[data-bulk-none]")) return pickAll(false);
     const copied = target.closest("[data-copy]");
     if (copied) {

@@ -8,7 +8,7 @@ from django.test import Client
 from common import pinyin
 from common.tenancy import tenant
 from contacts.models import Follow
-from contacts.services import tags
+from contacts.services import tags, views
 from contacts.services.contacts import set_grade
 from contacts.services.history import record_interaction
 from contacts.services.relations import add_follow
@@ -121,3 +121,28 @@ def test_a_page_behind_the_end_leads_to_the_first(shop):
 def test_names_are_sorted_as_they_are_read():
     names = ["张伟", "阿木", "Bob", "李雷", "amy", "王芳", "阿宝"]
     assert sorted(names, key=pinyin.order) == ["阿宝", "amy", "阿木", "Bob", "李雷", "王芳", "张伟"]
+
+
+def test_where_a_relation_came_from_stands_in_words(shop, enterprise):
+    client, _actor, contact, base = shop
+    with tenant(enterprise.pk):
+        add_follow(factories.acting(enterprise, factories.member()), contact=contact, source="scan_qr")
+    assert "QR code" in shown(client, f"{base}contacts/{contact.pk}/timeline/?kind=added")
+    assert '<option value="scan_qr" label="QR code">' in shown(client, f"{base}contacts/")
+
+
+def test_choosing_no_tag_is_told_and_what_was_asked_of_losses_is_kept(shop):
+    client, _actor, _contact, base = shop
+    asked = shown(client, f"{base}contacts/bulk/tag/", filter="status=active", asked="1")
+    assert "This field is required." in asked
+    assert "This field is required." not in shown(client, f"{base}contacts/bulk/tag/", filter="status=active")
+    wrong = client.get(f"{base}losses/", {"from": "2026-02-30", "to": "2026-01-01"})
+    assert wrong.status_code == 400 and 'value="2026-02-30"' in wrong.content.decode()
+
+
+def test_deleting_a_shared_view_says_that_it_vanishes_for_everybody(shop, enterprise):
+    client, actor, _contact, base = shop
+    with tenant(enterprise.pk):
+        views.save_view(actor, name="低价值", filter={"grade": ["low"]}, shared=True)
+    assert "vanishes for everybody" in shown(client, f"{base}contacts/", grade="low")
+    assert "vanishes for everybody" not in shown(client, f"{base}contacts/")

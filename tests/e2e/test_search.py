@@ -96,7 +96,8 @@ def test_a_view_is_saved_and_found_again(login, page: Page) -> None:
     page.locator(".view").first.click()
     page.locator(".view", has_text="活跃客户").click()
     expect(page.locator("#f-status")).to_have_value("active")
-    page.locator(".views form button").click()
+    page.locator("[data-dialog='#delete-view']").click()
+    page.locator("#delete-view .btn-danger").click()
     expect(page.locator(".view")).to_have_count(1)
 
 
@@ -114,7 +115,8 @@ def test_the_chips_follow_what_one_types(login, page: Page) -> None:
     page.keyboard.press("Backspace")
     expect(page.locator(".view.is-present")).to_have_count(0)
     page.goto(f"{page.url.split('?')[0]}?search=wxl")
-    page.locator(".views form button").click()
+    page.locator("[data-dialog='#delete-view']").click()
+    page.locator("#delete-view .btn-danger").click()
     expect(page.locator(".view")).to_have_count(1)
 
 
