@@ -37,6 +37,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="Chromium is not installed."))
 
 
+# Errors of the browser's that a second message tells more exactly (the response; htmx:sendError), or that are none:
+# whoever leaves a page ends what it was asking for.
+TOLD_OTHERWISE = ("Failed to load resource", "htmx:afterRequest", "htmx:sendAbort")
+
+
 @pytest.fixture(scope="session")
 def product() -> Iterator[products.Product]:
     """The running product with two enterprises and some contacts (tests/e2e/seed.py)."""
@@ -84,8 +89,7 @@ def watch(page: Page, url: str) -> list[str]:
     page.expected = set()  # type: ignore[attr-defined]  # statuses that the test announces
 
     def heard(message: Any) -> None:
-        # What "Failed to load" means is told more exactly by the response.
-        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+        if message.type == "error" and not message.text.startswith(TOLD_OTHERWISE):
             complaints.append(f"console: {message.text}")
 
     def answered(response: Any) -> None:
