@@ -211,10 +211,11 @@ def _settle(actor: Actor, pairs: Sequence[tuple[UUID, UUID]], *, others: str, jo
     }
     _lock(params)
     settled = rows(
-        """
+        f"""
         UPDATE collaboration_duplicate AS known
         SET state = 'settled', owner_id = given.owner, others = %(others)s, by_id = %(by)s, job_id = %(job)s,
-            settled_at = %(now)s, before = jsonb_build_object('owner', contact.owner_id, 'follows', coalesce((
+            settled_at = %(now)s, before = jsonb_build_object('owner', contact.owner_id, 'remark', contact.remark,
+                'called', {owners.remark_by("given.owner")}, 'follows', coalesce((
                 SELECT jsonb_agg(other.id) FROM contacts_follow AS other
                 WHERE other.enterprise_id = %(enterprise)s AND other.contact_id = known.contact_id
                   AND other.state = 'active' AND other.member_id <> given.owner AND %(others)s = 'end'), '[]'))
@@ -227,7 +228,7 @@ def _settle(actor: Actor, pairs: Sequence[tuple[UUID, UUID]], *, others: str, jo
               WHERE follow.enterprise_id = %(enterprise)s AND follow.contact_id = known.contact_id
                 AND follow.member_id = given.owner AND follow.state = 'active')
         RETURNING known.id
-        """,
+        """,  # noqa: S608 - names of ours
         params,
     )
     params["settled"] = [pk for (pk,) in settled]
@@ -236,7 +237,7 @@ def _settle(actor: Actor, pairs: Sequence[tuple[UUID, UUID]], *, others: str, jo
     mine = f"{_THESE} (%(settled)s)"
     owners.give(
         actor,
-        pairs=f"SELECT known.contact_id, known.owner_id {mine}",
+        pairs=f"SELECT known.contact_id, known.owner_id, NULL::text {mine}",
         params=params,
         key=f"settled:{uuid7()}",
         at=now,
@@ -305,7 +306,10 @@ def _reopen(actor: Actor, ids: Sequence[UUID]) -> int:
     )
     owners.give(
         actor,
-        pairs=f"SELECT known.contact_id, (known.before ->> 'owner')::uuid {mine}",
+        pairs=f"""SELECT contact.id, (known.before ->> 'owner')::uuid, {owners.restored("known.before")}
+            FROM contacts_contact AS contact JOIN collaboration_duplicate AS known
+              ON known.enterprise_id = contact.enterprise_id AND known.contact_id = contact.id
+            WHERE known.enterprise_id = %(enterprise)s AND known.id = ANY (%(same)s)""",  # noqa: S608
         params=params,
         key=f"reopened:{uuid7()}",
         at=now,

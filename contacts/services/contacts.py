@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from common import clock
 from common.errors import Conflict, Invalid, Stale
 from contacts import access
-from contacts.models import Contact
+from contacts.models import Contact, Follow
 from contacts.rules import Grade, GradeSource, Kind, Right, Status, masked_phone
 from contacts.services import search_entries
 from contacts.services.grading import regrade
@@ -90,8 +90,9 @@ def report_contact(
 def edit_contact(actor: Actor, *, contact: Contact, version: int | None = None, **changes: Any) -> Contact:
     """Change some of name, remark, company, phones, description, kind.
 
-    All of it or nothing: a field that is not the actor's to change refuses the whole (O2). `version` is the one
-    that was edited: raises Stale when it is no longer the present one. Raises Forbidden, Invalid.
+    All of it or nothing: a field that is not the actor's to change refuses the whole (O2). The remark is also what
+    the owner, as a friend, calls the contact. `version` is the one that was edited: raises Stale when it is no longer
+    the present one. Raises Forbidden, Invalid.
     """
     actor.require("contacts.edit")
     contact = locked(contact)
@@ -105,6 +106,8 @@ def edit_contact(actor: Actor, *, contact: Contact, version: int | None = None, 
     if after:
         contact.version += 1
         contact.save(update_fields=[*after, "version"])
+        if "remark" in after:  # it is the owner's word, whoever writes it
+            Follow.objects.filter(contact=contact, member_id=contact.owner_id).update(remark=contact.remark)
         search_entries.index([contact.pk])
         audit.record(actor, "contact.edited", contact, before=_unsaid(before), after=_unsaid(after))
     return contact

@@ -21,9 +21,9 @@ from common.ids import uuid7
 from common.sql import execute, row
 from common.tenancy import current_enterprise_id
 from contacts import access
-from contacts.models import Contact, ContactMerge
+from contacts.models import Contact, ContactMerge, Follow
 from contacts.rules import Kind, Right, Status
-from contacts.services import merge_rows, objections, tag_room
+from contacts.services import merge_rows, objections, owners, tag_room
 from contacts.services.grading import regrade
 from contacts.services.merge_rows import BELONGINGS
 from contacts.services.search_entries import index
@@ -181,6 +181,10 @@ def undo(actor: Actor, *, merge: ContactMerge) -> Contact:
     gone.save(update_fields=[*_GONE, "merged_into", "version"])
     regrade([contact.pk, gone.pk], now)
     index([contact.pk, gone.pk])
+    spoken = owners.speak([contact.pk, gone.pk])
+    for one in (contact, gone):
+        if one.pk in spoken:
+            one.refresh_from_db(fields=["remark", "version"])
     ContactMerge.objects.filter(pk=merge.pk).update(undone_at=now)
     for one in (contact, gone):
         note(one, Kind.UNMERGED, at=now, member=actor.member, data={"name": merge.gone_label})
@@ -263,11 +267,18 @@ def _united(contact: Contact, gone: Contact) -> dict[str, Any]:
     wanted["last_contact_at"] = max(contact.last_contact_at, gone.last_contact_at)
     times = [at for at in (contact.last_customer_at, gone.last_customer_at) if at is not None]
     wanted["last_customer_at"] = max(times, default=None)
+    wanted["remark"] = _word(contact, gone, wanted["owner_id"]) or wanted["remark"]
     wanted["inactive"] = contact.inactive and gone.inactive
     ranks = (Status.ACTIVE, Status.ARCHIVED, Status.LOST)
     if ranks.index(Status(gone.status)) < ranks.index(Status(contact.status)):
         wanted |= {name: getattr(gone, name) for name in ("status", "archived_at", "lost_at", "waiting_since")}
     return {name: value for name, value in wanted.items() if value != getattr(contact, name)}
+
+
+def _word(contact: Contact, gone: Contact, owner: UUID | None) -> str:
+    """What the owner calls the one that goes, when that is all that they say: it is what the contact is called then."""
+    said = dict(Follow.objects.filter(contact__in=[contact, gone], member_id=owner).values_list("contact", "remark"))
+    return "" if contact.pk in said else said.get(gone.pk, "")
 
 
 def _move_place(before: UUID | None, after: UUID | None) -> None:

@@ -49,15 +49,18 @@ def change_owner(actor: Actor, *, contact: Contact, owner: Member) -> Contact:
     before = contact.owner
     owners.give(
         actor,
-        pairs="SELECT %(contact)s::uuid, %(owner)s::uuid",
+        pairs="SELECT %(contact)s::uuid, %(owner)s::uuid, NULL::text",
         params={"contact": contact.pk, "owner": owner.pk},
         key=str(uuid7()),
         at=clock.now(),
         must_fit=True,
     )
-    contact.refresh_from_db(fields=["owner", "version"])
-    former = {"owner": before.name if before else None}
-    audit.record(actor, "contact.owner_changed", contact, before=former, after={"owner": owner.name})
+    remark = contact.remark
+    contact.refresh_from_db(fields=["owner", "remark", "version"])
+    former, now = {"owner": before.name if before else None}, {"owner": owner.name}
+    if contact.remark != remark:
+        former["remark"], now["remark"] = remark, contact.remark
+    audit.record(actor, "contact.owner_changed", contact, before=former, after=now)
     return contact
 
 

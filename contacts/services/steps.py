@@ -94,26 +94,35 @@ def befriend(contact: Contact, member: Member, *, at: datetime, remark: str = ""
     """The member is a friend of the contact from now on; was there anything to do?
 
     Adding again renews a relation that had ended, and keeps its tags. The first member to add a contact that
-    has no owner becomes its owner (C3).
+    has no owner becomes its owner (C3). What its owner calls it the contact is called.
     """
+    follow, anew, renamed = _friendship(contact, member, at=at, remark=remark, source=source)
+    if contact.owner_id == member.pk and follow.remark not in ("", contact.remark):
+        contact.remark, contact.version, renamed = follow.remark, contact.version + 1, True
+        contact.save(update_fields=["remark", "version"])
+    if renamed:
+        index([contact.pk])
+    return anew
+
+
+def _friendship(
+    contact: Contact, member: Member, *, at: datetime, remark: str, source: str
+) -> tuple[Follow, bool, bool]:
+    """The follow; whether it began now, and whether its remark is news to who searches."""
     if contact.owner_id is None:
         contact.owner = member
         Contact.objects.filter(pk=contact.pk).update(owner=member)
     made = Follow(contact=contact, member=member, added_at=at, remark=remark, source=source)
     if insert(made, unless_there=True):
-        if remark not in ("", contact.remark):
-            index([contact.pk])
-        return True
+        return made, True, remark not in ("", contact.remark)
     follow = Follow.objects.get(contact=contact, member=member)
     if follow.state == Follow.State.ACTIVE:
-        return False
+        return follow, False, False
     follow.state, follow.added_at, follow.ended_at, follow.both_at = Follow.State.ACTIVE, at, None, None
     renamed = remark not in ("", follow.remark)
     follow.remark, follow.source = remark or follow.remark, source or follow.source
     follow.save(update_fields=["state", "added_at", "ended_at", "both_at", "remark", "source"])
-    if renamed:
-        index([contact.pk])
-    return True
+    return follow, True, renamed
 
 
 def arrive(
@@ -129,8 +138,11 @@ def arrive(
 ) -> bool:
     """A follow begins; new and returning people take a place, or have taken one already (`fact`)."""
     origin = {"source": source} if source else {}
-    owner_before = contact.owner_id
+    owner_before, remark_before = contact.owner_id, contact.remark
     followed = follower is not None and befriend(contact, follower, at=at, remark=remark, source=source)
+    if contact.remark != remark_before:
+        changed = {"before": {"remark": remark_before}, "after": {"remark": contact.remark}}
+        audit.record(actor, "contact.edited", contact, **changed)
     if is_new or contact.status == Status.LOST:
         if not is_new:
             set_status(contact, Status.ACTIVE, lost_at=None)

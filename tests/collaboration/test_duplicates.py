@@ -13,7 +13,7 @@ from collaboration.rules.duplicates import Follower, suggested
 from collaboration.services import duplicates
 from common.errors import Conflict, Forbidden, Invalid
 from contacts.models import Contact, Follow
-from contacts.services.contacts import archive_contact
+from contacts.services.contacts import archive_contact, edit_contact
 from contacts.services.history import record_interaction
 from contacts.services.relations import add_follow
 from enterprises.models import AuditEntry
@@ -204,3 +204,18 @@ def test_o9_the_rows_suggest_what_the_rule_suggests(firm, scene, shared):
                 Follower(each.id, each.added_at, each.last_at) for each in queries.followers([one])[one.contact_id]
             ]
             assert one.suggested_id == suggested(followers, one.contact.owner_id, NOON, Policy())
+
+
+def test_o9_c11_who_is_made_the_owner_names_the_contact_and_taking_it_back_brings_its_name_back(firm, scene, shared):
+    """Ann's word is heard; what Lea, who had none, called them is back afterwards: nothing."""
+    look(scene)
+    with scene() as admin:
+        duplicates.settle(admin, duplicate=row(shared[0]), owner=firm.ann)
+        assert (Contact.objects.get(pk=shared[0].pk).remark, stale()) == (firm.ann.userid, 0)
+        duplicates.reopen(admin, duplicate=row(shared[0]))
+        assert (Contact.objects.get(pk=shared[0].pk).remark, stale()) == ("", 0)
+        # What was written since stays.
+        duplicates.settle(admin, duplicate=row(shared[0]), owner=firm.ann)
+        edit_contact(admin, contact=shared[0], remark="甲方")
+        duplicates.reopen(admin, duplicate=row(shared[0]))
+        assert (Contact.objects.get(pk=shared[0].pk).remark, stale()) == ("甲方", 0)

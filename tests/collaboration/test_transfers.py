@@ -16,8 +16,8 @@ from contacts import losses
 from contacts.models import Contact, Follow, FollowTag, GroupChat, Interaction, Tag, TagGroup
 from contacts.rules import MOST_TAGS_OF_A_FOLLOW
 from contacts.services.bulk import start
-from contacts.services.contacts import archive_contact
-from contacts.services.relations import add_follow, end_follow
+from contacts.services.contacts import archive_contact, edit_contact
+from contacts.services.relations import add_follow, change_owner, end_follow
 from contacts.services.search_entries import index
 from contacts.services.tags import create_tag_group
 from enterprises.models import AuditEntry, Member
@@ -533,3 +533,42 @@ def test_o8_batches_are_at_most_100_of_one_taker(firm, scene, work):
         assert sorted(sizes.values()) == [25, 25, 100, 100]
         assert len({batch for batch, _taker in sizes}) == 4
         assert clock.now() == NOON
+
+
+@pytest.mark.parametrize("kind", ["resigned", "on_job"])
+@pytest.mark.parametrize("word", ["", "老李"])
+def test_o6_o7_c11_the_taker_has_one_remark_of_the_contact(firm, scene, work, kind, word):
+    """A taker who is a friend with a word of their own is heard; else the contact goes over as it is called."""
+    with scene() as admin:
+        [contact] = customers(firm, 1)
+        edit_contact(admin, contact=contact, remark="大客户")
+        add_follow(admin, contact=contact, member=firm.ann, remark=word)
+    if kind == "resigned":
+        leave(scene, firm)
+    with scene() as admin:
+        transfers.order(admin, member=firm.lea, plan=to(firm.ann))
+    work()
+    with scene(at=NOON + 2 * DAY) as admin:
+        settling.settle_due(admin)
+        contact.refresh_from_db()
+        follows = dict(Follow.objects.filter(contact=contact).values_list("member__name", "remark"))
+        assert (contact.owner_id, contact.remark) == (firm.ann.pk, word or "大客户")
+        assert follows == {"Lea": "大客户", "Ann": contact.remark}
+        assert stale() == 0
+
+
+def test_o6_c11_a_friendship_that_goes_over_to_the_owner_brings_no_second_remark(firm, scene, work):
+    """Ann owns the contact and is no friend; Lea, who is one, leaves."""
+    with scene() as admin:
+        [contact] = customers(firm, 1)
+        edit_contact(admin, contact=contact, remark="大客户")
+        change_owner(admin, contact=contact, owner=firm.ann)
+        contact = edit_contact(admin, contact=contact, remark="甲方")
+        assert Follow.objects.get(member=firm.lea).remark == "大客户"
+    leave(scene, firm)
+    with scene() as admin:
+        transfers.order(admin, member=firm.lea, plan=to(firm.ann))
+    work()
+    with scene():
+        assert Follow.objects.get(member=firm.ann).remark == Contact.objects.get(pk=contact.pk).remark == "甲方"
+        assert stale() == 0

@@ -112,7 +112,7 @@ def settle(actor: Actor, *, items: Sequence[UUID]) -> list[UUID]:
     Taker and relation are looked at again: a day has passed since it was planned.
     """
     params = {"enterprise": current_enterprise_id(), "items": list(items), "now": clock.now()}
-    lock_contacts(items)
+    contacts = lock_contacts(items)
     execute(
         f"""
         UPDATE collaboration_transferitem AS item
@@ -130,6 +130,7 @@ def settle(actor: Actor, *, items: Sequence[UUID]) -> list[UUID]:
     )
     _move_friends(actor, params)
     give_owners(actor, params)
+    owners.speak(contacts)
     touched = rows(
         """
         UPDATE collaboration_transferitem SET state = 'done', reason = '', settled_at = %(now)s
@@ -194,7 +195,7 @@ def give_owners(actor: Actor, params: dict[str, Any]) -> None:
     """The takers become the owners of what the member owned; collaborators stay."""
     owners.give(
         actor,
-        pairs=f"SELECT item.contact_id, item.taker_id FROM {_ITEMS} AND contact.owner_id = item.member_id",  # noqa: S608
+        pairs=f"SELECT item.contact_id, item.taker_id, NULL::text FROM {_ITEMS} AND contact.owner_id = item.member_id",  # noqa: S608
         params=params,
         key=f"transfer:{uuid7()}",  # an item may be tried again
         at=params["now"],
@@ -202,12 +203,18 @@ def give_owners(actor: Actor, params: dict[str, Any]) -> None:
 
 
 def _move_friends(actor: Actor, params: dict[str, Any]) -> None:
-    """The friendship goes over, with remark and tags, the oldest as far as WeCom takes them; the member's own ends."""
+    """The friendship goes over, with remark and tags, the oldest as far as WeCom takes them; the member's own ends.
+
+    A taker who owns the contact already calls it what it is called, if it is called anything (C11).
+    """
     name = "(SELECT name FROM enterprises_member WHERE enterprise_id = item.enterprise_id AND id = {})"
     execute(
         f"""
         INSERT INTO contacts_follow (id, enterprise_id, contact_id, member_id, state, added_at, remark, source)
-        SELECT uuid7(), %(enterprise)s, item.contact_id, item.taker_id, 'active', %(now)s, former.remark, 'transfer'
+        SELECT uuid7(), %(enterprise)s, item.contact_id, item.taker_id, 'active', %(now)s,
+               coalesce((SELECT nullif(contact.remark, '') FROM contacts_contact AS contact
+                         WHERE contact.enterprise_id = item.enterprise_id AND contact.id = item.contact_id
+                           AND contact.owner_id = item.taker_id), former.remark), 'transfer'
         FROM {_FRIENDSHIPS} ORDER BY item.contact_id
         ON CONFLICT (enterprise_id, contact_id, member_id) DO UPDATE
         SET remark = CASE WHEN contacts_follow.remark = '' THEN excluded.remark ELSE contacts_follow.remark END,

@@ -187,7 +187,7 @@ TRANSFER = Action(
     names=frozenset({"owner"}),
     options=_owner,
     check=_owner_stays,
-    before="jsonb_build_object('owner', contact.owner_id)",
+    before=relations.BEFORE,
     undo="contacts.undo_transfer",
 )
 DELETE = Action(

@@ -1,5 +1,5 @@
 """Transfer: another member becomes the owner (C3, O1). Takes no place of the enterprise, but one of the
-new owner's team, which may be full (Q12). Follows and tags stay.
+new owner's team, which may be full (Q12). Follows and tags stay; what it is called is the new owner's word (C11).
 """
 
 from uuid import UUID
@@ -11,6 +11,8 @@ from quota import services as quota
 
 CANNOT_TRANSFER = "CASE WHEN contact.owner_id IS NOT DISTINCT FROM %(owner)s::uuid THEN 'same_owner' ELSE '' END"
 
+BEFORE = f"""jsonb_build_object('owner', contact.owner_id, 'remark', contact.remark,
+    'called', {owners.remark_by("%(owner)s::uuid")})"""
 _BEFORE = "(item.before ->> 'owner')::uuid"
 # Every change of owner stands on the timeline: somebody may have given the contact on, and got it back.
 _CHANGED_SINCE = """EXISTS (
@@ -28,20 +30,20 @@ CANNOT_UNDO_TRANSFER = f"""CASE
 
 
 def transfer(batch: Batch) -> None:
-    """Make the named member the owner; each item keeps whose the contact was."""
-    _give(batch, "%(owner)s::uuid")
+    """Make the named member the owner; each item keeps whose the contact was, and what it was called."""
+    _give(batch, "%(owner)s::uuid", "NULL::text")
 
 
 def undo_transfer(batch: Batch) -> None:
-    """Make the previous owners owners again."""
-    _give(batch, _BEFORE)
+    """Make the previous owners owners again, of contacts that are called what they were."""
+    _give(batch, _BEFORE, owners.restored("item.before"))
 
 
-def _give(batch: Batch, owner: str) -> None:
+def _give(batch: Batch, owner: str, remark: str) -> None:
     batch.refuse(quota.moves_that_do_not_fit(lambda: _moves(batch, owner)))
     moved = owners.give(
         batch.actor,
-        pairs=f"SELECT contact.id, {owner} FROM {CONTACTS}",
+        pairs=f"SELECT contact.id, {owner}, {remark} FROM {CONTACTS}",
         params=batch.params,
         key=f"job:{batch.job}",
         at=batch.now,

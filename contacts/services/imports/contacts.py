@@ -7,6 +7,7 @@ from uuid import UUID
 from common.ids import uuid7
 from common.sql import execute, rows
 from common.sql import row as one_row
+from common.tenancy import current_enterprise_id
 from contacts.files.reasons import Reason
 from contacts.files.rows import ContactRow
 from contacts.models import Contact, Tag, TagGroup
@@ -23,13 +24,15 @@ from quota.models import Account
 TAG_GROUP = "导入"
 SOURCE = "import"  # of the follows that an import makes
 
-# SQL: is a row's remark the contact's own? It is a friend's when the row names another member than the owner (C11).
+# SQL: is a row's remark the contact's own, which is its owner's word for it? It is a friend's when the row names
+# another member than the owner (C11).
 OWN_REMARK = "coalesce(staged.owner_id = contact.owner_id, staged.owner_id IS NULL)"
 RENAMES = f"""(staged.remark <> '' AND NOT {OWN_REMARK} AND EXISTS (
     SELECT FROM contacts_follow AS follow
     WHERE follow.enterprise_id = %(enterprise)s AND follow.contact_id = staged.contact_id
       AND follow.member_id = staged.owner_id AND follow.remark <> staged.remark))"""
-MAY_RENAME = "staged.refusal IS NULL AND NOT staged.fresh AND staged.owner_id IS NOT NULL AND staged.remark <> ''"
+NEWS = f"(NOT {OWN_REMARK} OR contact.remark <> staged.remark)"
+MAY_RENAME = "staged.refusal IS NULL AND NOT staged.fresh AND staged.remark <> ''"
 
 # What a row changes of a known contact: the field, and SQL that says when. Used to refuse and to write alike.
 CHANGES = {
@@ -241,7 +244,8 @@ class ContactLoader(Loader[ContactRow]):
         )
 
     def _rename_for_friends(self) -> None:
-        """The remark of a row that names another member than the owner replaces that member's (C11)."""
+        """A row's remark replaces that of the member whom it names, and the owner's where it names nobody (C11)."""
+        self._lock_whom_it_renames()
         self.sql(
             f"""
             WITH made AS (
@@ -249,14 +253,28 @@ class ContactLoader(Loader[ContactRow]):
                 FROM staged, contacts_contact AS contact
                 WHERE follow.enterprise_id = %(enterprise)s AND follow.contact_id = staged.contact_id
                   AND follow.contact_id = ANY (ARRAY(SELECT contact_id FROM staged WHERE {MAY_RENAME}))
-                  AND follow.member_id = staged.owner_id AND follow.remark <> staged.remark
+                  AND follow.member_id = coalesce(staged.owner_id, contact.owner_id)
+                  AND follow.remark <> staged.remark
                   AND contact.enterprise_id = %(enterprise)s AND contact.id = staged.contact_id
                   AND contact.id = ANY (ARRAY(SELECT contact_id FROM staged WHERE {MAY_RENAME}))
-                  AND NOT {OWN_REMARK} AND {MAY_RENAME}
+                  AND {NEWS} AND {MAY_RENAME}
                 RETURNING follow.contact_id)
             UPDATE staged SET changed = true FROM made WHERE staged.contact_id = made.contact_id
             """  # noqa: S608 - conditions of ours
         )
+
+    def _lock_whom_it_renames(self) -> None:
+        """Contacts come before their friends, as for everybody who writes both."""
+        found = rows(
+            f"""
+            SELECT contact.id FROM staged JOIN contacts_contact AS contact
+              ON contact.enterprise_id = %(enterprise)s AND contact.id = staged.contact_id
+             AND contact.id = ANY (ARRAY(SELECT contact_id FROM staged WHERE {MAY_RENAME}))
+            WHERE {MAY_RENAME} AND {NEWS}
+            """,  # noqa: S608 - conditions of ours
+            {"enterprise": current_enterprise_id()},
+        )
+        lock_all([contact for (contact,) in found])
 
     def _tag(self) -> None:
         """Put the tags on."""

@@ -40,7 +40,7 @@ def give(actor: Actor, first: Mapping[UUID, UUID], *, job_id: UUID, at: datetime
     joins_may_loop()
     owners.give(
         actor,
-        pairs="SELECT * FROM unnest(%(contacts)s::uuid[], %(owners)s::uuid[])",
+        pairs="SELECT *, NULL::text FROM unnest(%(contacts)s::uuid[], %(owners)s::uuid[])",
         params={"contacts": list(first), "owners": list(first.values())},
         key=f"import:{job_id}",
         at=at,

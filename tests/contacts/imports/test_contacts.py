@@ -115,14 +115,15 @@ def test_c11_a_remark_is_the_named_members_and_the_contacts_own_stays(enterprise
         asked = ContactFilter.from_params({"search": "李工"}, factories.super_admin(enterprise))
         assert [one.external_userid for one in asked.queryset()] == ["wm1"]
     assert counts(run_import(first)) == (2, 0, 0, 2, 0)
-    # Who names the owner or nobody writes the contact's own.
+    # Who names the owner or nobody writes the contact's own, which is the owner's word.
     run = run_import(as_csv(header, ("wm1", "", "贵客", anna.userid.upper()), ("wm2", "", "孙姐", "")))
     assert counts(run) == (2, 0, 2, 0, 0)
     with tenant(enterprise.pk):
         assert called() == {
-            "wm1": ("贵客", {"Anna": "大客户", "李四": "李工"}),
-            "wm2": ("孙姐", {"Anna": "", "李四": "孙总"}),
+            "wm1": ("贵客", {"Anna": "贵客", "李四": "李工"}),
+            "wm2": ("孙姐", {"Anna": "孙姐", "李四": "孙总"}),
         }
+        assert stale() == 0
 
 
 def test_c11_a_dry_run_calls_nobody_anything(enterprise, run_import):
