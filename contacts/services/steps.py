@@ -141,8 +141,8 @@ def arrive(
     owner_before, remark_before = contact.owner_id, contact.remark
     followed = follower is not None and befriend(contact, follower, at=at, remark=remark, source=source)
     if contact.remark != remark_before:
-        changed = {"before": {"remark": remark_before}, "after": {"remark": contact.remark}}
-        audit.record(actor, "contact.edited", contact, **changed)
+        before, after = {"remark": remark_before}, {"remark": contact.remark}
+        audit.record(actor, "contact.edited", contact, before=before, after=after)
     if is_new or contact.status == Status.LOST:
         if not is_new:
             set_status(contact, Status.ACTIVE, lost_at=None)
