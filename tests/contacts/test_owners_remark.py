@@ -9,7 +9,7 @@ from common.tenancy import tenant
 from contacts import search
 from contacts.models import Contact, Follow, Interaction
 from contacts.services import contacts, groups, merges, relations
-from contacts.services.imports import contacts as imports
+from contacts.services.steps import lock_all
 from enterprises.models import AuditEntry
 from tests import factories
 from tests.contacts.bulk import do, undo
@@ -238,7 +238,7 @@ def test_c11_a_file_and_an_edit_at_once_leave_one_word(tmp_path, settings):
 
     with ThreadPoolExecutor(1) as pool:
         with tenant(enterprise.pk):
-            imports.lock_all([contact.pk])
+            lock_all([contact.pk])
             running = pool.submit(load)
             factories.wait_for_blocked()
             contacts.edit_contact(actor, contact=contact, remark="甲方")

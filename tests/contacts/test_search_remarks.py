@@ -35,6 +35,7 @@ WRITERS = {
     "contacts/services/contacts.py": "indexes what is edited",
     "contacts/services/relations.py": "only ends them: the remarks of former friends stay",
     "contacts/services/imports/contacts.py": "indexes each batch",
+    "contacts/services/imports/remarks.py": "before the index of the batch",
     "contacts/services/merge_rows.py": "merges index both, there and back",
     "contacts/services/bulk/removal.py": "deletes the entry as well",
     "collaboration/services/transfers/settling.py": "a remark goes on to the heir of a friendship that keeps it",

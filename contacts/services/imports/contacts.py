@@ -7,13 +7,12 @@ from uuid import UUID
 from common.ids import uuid7
 from common.sql import execute, rows
 from common.sql import row as one_row
-from common.tenancy import current_enterprise_id
 from contacts.files.reasons import Reason
 from contacts.files.rows import ContactRow
 from contacts.models import Contact, Tag, TagGroup
 from contacts.rules import RIGHT_OF, Activity, Grade, GradeSource, Kind, Right, Side, Status, is_reserved_tag
 from contacts.services import search_entries, tag_room
-from contacts.services.imports import ownerless
+from contacts.services.imports import ownerless, remarks
 from contacts.services.imports.staging import Loaded, Loader
 from contacts.services.steps import lock_all
 from contacts.services.tags import make_room
@@ -24,20 +23,10 @@ from quota.models import Account
 TAG_GROUP = "导入"
 SOURCE = "import"  # of the follows that an import makes
 
-# SQL: is a row's remark the contact's own, which is its owner's word for it? It is a friend's when the row names
-# another member than the owner (C11).
-OWN_REMARK = "coalesce(staged.owner_id = contact.owner_id, staged.owner_id IS NULL)"
-RENAMES = f"""(staged.remark <> '' AND NOT {OWN_REMARK} AND EXISTS (
-    SELECT FROM contacts_follow AS follow
-    WHERE follow.enterprise_id = %(enterprise)s AND follow.contact_id = staged.contact_id
-      AND follow.member_id = staged.owner_id AND follow.remark <> staged.remark))"""
-NEWS = f"(NOT {OWN_REMARK} OR contact.remark <> staged.remark)"
-MAY_RENAME = "staged.refusal IS NULL AND NOT staged.fresh AND staged.remark <> ''"
-
 # What a row changes of a known contact: the field, and SQL that says when. Used to refuse and to write alike.
 CHANGES = {
     "name": "(staged.name <> '' AND staged.name <> contact.name)",
-    "remark": f"(staged.remark <> '' AND staged.remark <> contact.remark AND {OWN_REMARK})",
+    "remark": f"(staged.remark <> '' AND staged.remark <> contact.remark AND {remarks.OWN})",
     "company": "(staged.company <> '' AND staged.company <> contact.company)",
     "phones": "(staged.phones <> '{}' AND staged.phones <> contact.phones)",
     "kind": "(staged.kind <> contact.kind)",
@@ -83,7 +72,7 @@ class ContactLoader(Loader[ContactRow]):
         self._refuse_what_wecom_does_not_take()
         self._insert_new(keys)
         self._follow()
-        self._rename_for_friends()
+        remarks.rename()
         self._tag()
         self._update_known()
         self.first = ownerless.named() | self.first
@@ -149,7 +138,7 @@ class ContactLoader(Loader[ContactRow]):
         for field_name, changes in CHANGES.items():
             column = "phone" if field_name == "phones" else field_name
             self.refuse(RIGHT_OF[field_name], column=column, when=changes)
-        self.refuse(Right.REMARK, column="remark", when=RENAMES)
+        self.refuse(Right.REMARK, column="remark", when=remarks.RENAMES)
         self.refuse(Right.TAG, column="tags", when="staged.tag_ids <> '{}'")
         self.refuse(Right.ASSIGN, column="owner", when="staged.owner_id <> %(actor)s")
 
@@ -243,39 +232,6 @@ class ContactLoader(Loader[ContactRow]):
             source=SOURCE,
         )
 
-    def _rename_for_friends(self) -> None:
-        """A row's remark replaces that of the member whom it names, and the owner's where it names nobody (C11)."""
-        self._lock_whom_it_renames()
-        self.sql(
-            f"""
-            WITH made AS (
-                UPDATE contacts_follow AS follow SET remark = staged.remark
-                FROM staged, contacts_contact AS contact
-                WHERE follow.enterprise_id = %(enterprise)s AND follow.contact_id = staged.contact_id
-                  AND follow.contact_id = ANY (ARRAY(SELECT contact_id FROM staged WHERE {MAY_RENAME}))
-                  AND follow.member_id = coalesce(staged.owner_id, contact.owner_id)
-                  AND follow.remark <> staged.remark
-                  AND contact.enterprise_id = %(enterprise)s AND contact.id = staged.contact_id
-                  AND contact.id = ANY (ARRAY(SELECT contact_id FROM staged WHERE {MAY_RENAME}))
-                  AND {NEWS} AND {MAY_RENAME}
-                RETURNING follow.contact_id)
-            UPDATE staged SET changed = true FROM made WHERE staged.contact_id = made.contact_id
-            """  # noqa: S608 - conditions of ours
-        )
-
-    def _lock_whom_it_renames(self) -> None:
-        """Contacts come before their friends, as for everybody who writes both."""
-        found = rows(
-            f"""
-            SELECT contact.id FROM staged JOIN contacts_contact AS contact
-              ON contact.enterprise_id = %(enterprise)s AND contact.id = staged.contact_id
-             AND contact.id = ANY (ARRAY(SELECT contact_id FROM staged WHERE {MAY_RENAME}))
-            WHERE {MAY_RENAME} AND {NEWS}
-            """,  # noqa: S608 - conditions of ours
-            {"enterprise": current_enterprise_id()},
-        )
-        lock_all([contact for (contact,) in found])
-
     def _tag(self) -> None:
         """Put the tags on."""
         self.sql(
@@ -301,7 +257,7 @@ class ContactLoader(Loader[ContactRow]):
             WITH made AS (
                 UPDATE contacts_contact AS contact
                 SET name = coalesce(nullif(staged.name, ''), contact.name),
-                    remark = CASE WHEN staged.remark <> '' AND {OWN_REMARK} THEN staged.remark ELSE contact.remark END,
+                    remark = CASE WHEN staged.remark <> '' AND {remarks.OWN} THEN staged.remark ELSE contact.remark END,
                     company = coalesce(nullif(staged.company, ''), contact.company),
                     phones = coalesce(nullif(staged.phones, '{{}}'), contact.phones),
                     kind = coalesce(staged.kind, contact.kind),
