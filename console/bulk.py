@@ -22,9 +22,9 @@ from common.errors import Invalid, NotFound, Refusal
 from common.ids import parse_uuid
 from console import navigation
 from console.base import Page
-from console.contact_forms import member_choices
 from console.forms import CountField, attach
 from console.imports import job_address
+from console.member_choice import MemberField, MemberSelect
 from contacts.models import Tag
 from contacts.services import bulk
 from enterprises.actors import Actor
@@ -84,11 +84,11 @@ class TagOptions(Options):
 
 class TransferOptions(Options):
     first = True
-    owner = forms.ChoiceField(label=_("New owner"), widget=forms.Select(attrs={"data-submit": ""}))
+    owner = MemberField(label=_("New owner"), widget=MemberSelect(attrs={"data-submit": ""}))
 
     def __init__(self, data: Any, actor: Actor) -> None:
         super().__init__(data, actor)
-        self.fields["owner"].choices = member_choices(actor, empty=True)  # type: ignore[attr-defined]
+        self.fields["owner"].ask(actor, ("", "—"), chosen=data and data.get("owner"))  # type: ignore[attr-defined]
 
     def params(self) -> dict[str, Any]:
         return {"owner": self.cleaned_data["owner"]}

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from common import pinyin
+from console.member_choice import MemberField, labelled
 from contacts.models import Contact, Tag
 from contacts.queries import nameable
 from contacts.rules import Grade, Kind, Side
@@ -54,9 +54,7 @@ class EditForm(DetailsForm):
 
 def member_choices(actor: Actor, *, empty: bool = False) -> list[tuple[str, str]]:
     """The members whom the actor may name."""
-    members = nameable(actor).order_by("name", "id").values_list("pk", "name", "userid")
-    members = sorted(members, key=lambda row: pinyin.order(row[1]))
-    named = [(str(pk), f"{name} ({userid})") for pk, name, userid in members]
+    named = labelled(nameable(actor))
     return [("", "—"), *named] if empty else named
 
 
@@ -70,23 +68,23 @@ class AddForm(DetailsForm):
     source = forms.CharField(
         label=_("Source"), max_length=32, required=False, help_text=_("How you came to know them.")
     )
-    follower = forms.ChoiceField(label=_("Added by"), required=False)
+    follower = MemberField(label=_("Added by"), required=False)
     field_order = ("external_userid", "name", "remark", "kind", "company", "phones", "source", "follower")
 
     def __init__(self, data: Any, actor: Actor) -> None:
         super().__init__(data)
         if actor.may("contacts.assign"):
-            self.fields["follower"].choices = [("", _("Me")), *member_choices(actor)]  # type: ignore[attr-defined]
+            self.fields["follower"].ask(actor, ("", _("Me")))  # type: ignore[attr-defined]
         else:
             del self.fields["follower"]
 
 
 class OwnerForm(forms.Form):
-    owner = forms.ChoiceField(label=_("New owner"))
+    owner = MemberField(label=_("New owner"))
 
     def __init__(self, data: Any, actor: Actor) -> None:
         super().__init__(data)
-        self.fields["owner"].choices = member_choices(actor, empty=True)  # type: ignore[attr-defined]
+        self.fields["owner"].ask(actor, ("", "—"))  # type: ignore[attr-defined]
 
 
 class GradeForm(forms.Form):

@@ -22,6 +22,8 @@ from console.bulk import filter_of
 from console.contact_table import ORDERINGS, chosen, options, rows_of, table
 from console.contact_views import chips
 from console.listing import BulkAction, Listing
+from console.member_choice import MOST as MOST_PEOPLE
+from console.member_choice import options_url
 from contacts import search
 from contacts.filters import ContactFilter
 from contacts.models import Contact, GroupChat, Tag
@@ -30,7 +32,6 @@ from contacts.services.bulk import ACTIONS
 from enterprises.models import Department, Member
 from upstream.models import Space
 
-MOST_PEOPLE = 200
 MOST_SPACES = 200
 ICONS = {
     "archive": "archive",
@@ -47,6 +48,7 @@ class ContactList(Page):
     permission = "contacts.view"
     template = "console/contacts/list.html"
     title = gettext_lazy("Contacts")
+    many_people = False
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         errors: dict[str, Any] = {}
@@ -88,6 +90,7 @@ class ContactList(Page):
         context |= {
             "params": asked.params,
             "filters": self._filters(asked.params),
+            "people_url": f"{options_url(self.actor)}?any" if self.many_people else "",
             "more": sum(1 for name in asked.params if name not in ("search", "owner", "status", "grade")),
             "may_add": self.actor.may("contacts.add"),
         }
@@ -149,6 +152,7 @@ class ContactList(Page):
         """Members to choose from: the first by name, and those the filter names."""
         active = Member.objects.filter(status=Member.Status.ACTIVE).order_by("name", "id").values_list("pk", "name")
         people = list(active[: MOST_PEOPLE + 1])
+        self.many_people = len(people) > MOST_PEOPLE
         missing = set(named) - {str(pk) for pk, _name in people} - {"me", "none"}
         if missing:
             people += Member.objects.filter(pk__in=missing).values_list("pk", "name")

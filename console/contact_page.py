@@ -112,8 +112,6 @@ class ContactPage(OneContact):
             "may_archive": Right.ARCHIVE in self.rights and contact.status == Status.ACTIVE,
             "may_restore": Right.ARCHIVE in self.rights and contact.status == Status.ARCHIVED,
         }
-        if context["may_archive"]:
-            context["standing"] = quota.numbers(self.enterprise)
         if context["may_restore"]:
             context["standing"] = quota.position(self.enterprise)
             context["decision"] = quota.decide(self.enterprise, Action.RESTORE_CONTACT, standing=context["standing"])

@@ -97,9 +97,11 @@ def enterprise_frame(request: HttpRequest, actor: Actor) -> dict[str, Any]:
     if (since and now < since) or (until and now >= until):
         capacity = queries.position(actor.enterprise).capacity
     code = actor.enterprise.code
+    standing = Meter(served, capacity)
     return {
         "menu": navigation.menu(actor, request.path),
-        "meter": Meter(served, capacity) if actor.may("quota.view") else None,
+        "standing": standing,  # for questions that say what they free or take
+        "meter": standing if actor.may("quota.view") else None,
         "running_jobs": running,
         "unread": unread,
         "memberships": [Membership(*one) for one in memberships or ()],

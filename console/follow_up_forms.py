@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
-from console.contact_forms import member_choices
+from console.member_choice import MemberField
 from contacts import agenda
 from contacts.models import FollowUp
 from contacts.rules import FollowUpKind, plan
@@ -28,12 +28,13 @@ class FollowUpForm(forms.Form):
         label=_("Next date"), required=False, help_text=_("You are reminded then."),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )  # fmt: skip
-    assignee = forms.ChoiceField(label=_("Who is reminded"), required=False)
+    assignee = MemberField(label=_("Who is reminded"), required=False)
 
     def __init__(self, data: Any, actor: Actor, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
         if actor.may("contacts.assign"):
-            self.fields["assignee"].choices = [("", _("Me")), *member_choices(actor)]  # type: ignore[attr-defined]
+            chosen = self.initial.get("assignee")
+            self.fields["assignee"].ask(actor, ("", _("Me")), chosen=chosen)  # type: ignore[attr-defined]
         else:
             del self.fields["assignee"]
 

@@ -13,8 +13,8 @@ from collaboration.rules.transfers import OF_ONES_OWN, OF_OTHERS
 from collaboration.services import transfers as services
 from common.errors import Refusal
 from console.bulk import SelectionPage
-from console.contact_forms import member_choices
 from console.forms import attach
+from console.member_choice import MemberField, MemberSelect
 from enterprises.actors import Actor
 from enterprises.services import policy
 
@@ -24,14 +24,13 @@ TOP_OWNERS = 10
 class TakerForm(forms.Form):
     """Who takes over."""
 
-    taker = forms.ChoiceField(label=_("Taker"), widget=forms.Select(attrs={"data-submit": ""}))
+    taker = MemberField(label=_("Taker"), widget=MemberSelect(attrs={"data-submit": ""}))
 
     def __init__(self, data: Any, actor: Actor) -> None:
         super().__init__(data)
-        own = None if actor.may(OF_OTHERS) else str(actor.member_id)
-        self.fields["taker"].choices = [  # type: ignore[attr-defined]
-            one for one in member_choices(actor, empty=True) if one[0] != own
-        ]
+        own = None if actor.may(OF_OTHERS) else actor.member_id
+        chosen = data and data.get("taker")
+        self.fields["taker"].ask(actor, ("", "—"), chosen=chosen, but=own)  # type: ignore[attr-defined]
 
     def plan(self) -> dict[str, Any]:
         """The plan as the service takes it."""

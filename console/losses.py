@@ -13,10 +13,11 @@ from common import paging
 from common.errors import Invalid
 from console.base import Page
 from console.charts import bars
-from console.contact_forms import member_choices
 from console.imports import job_address
 from console.listing import Listing
+from console.member_choice import first_choices, options_url
 from contacts import losses
+from contacts.queries import nameable
 from contacts.rules import Risk
 from contacts.services import report_exports
 from enterprises.services import policy
@@ -46,6 +47,7 @@ class Losses(Page):
         report = losses.report(self.actor, asked)
         counted = paging.Count(report.total, exact=True)
         listing = Listing(request, losses.full(losses.losses(self.actor, asked)), ordering="-ended_at", counted=counted)
+        members, many = first_choices(nameable(self.actor), asked.member)
         context = {
             "asked": asked,
             "errors": errors,
@@ -54,7 +56,8 @@ class Losses(Page):
             "kept": [(kept.label, number) for kept, number in report.kept.items()],
             "listing": listing,
             "rows": [(row, losses.ended_by(row), losses.days_kept(row)) for row in listing.rows],
-            "members": member_choices(self.actor),
+            "members": members,
+            "people_url": options_url(self.actor) if many else "",
             "bys": losses.By,
             "may_export": self.actor.may("contacts.export"),
         }

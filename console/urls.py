@@ -19,6 +19,7 @@ from console import (
     jobs,
     joining,
     losses,
+    member_choice,
     people,
     persons,
     platform_number,
@@ -49,6 +50,7 @@ pages = [
     *imports.urlpatterns,
     *jobs.urlpatterns,
     *losses.urlpatterns,
+    *member_choice.urlpatterns,  # before members/<id>
     *people.urlpatterns,
     *quota.urlpatterns,
     *platform_number.urlpatterns,

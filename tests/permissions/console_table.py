@@ -129,6 +129,7 @@ CONSOLE = [
     Row("POST", "contacts/{contact}/merge/", "contacts.merge", SENT, lambda w: {"with": w.ids["silent"]}),
     Row("POST", "contacts/{contact}/unmerge/{merge}/", "contacts.merge", SENT),
     Row("GET", "losses/", "contacts.view"),
+    Row("GET", "members/options/", "contacts.view"),
     Row("POST", "losses/export/", "contacts.export", SENT),
     Row("GET", "losses/ahead/", "contacts.view"),
     Row("GET", "tags/report/", "tags.manage", but=WHOLE),
