@@ -211,6 +211,8 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response:
 # What PostgreSQL says when it chose another transaction: deadlock, serialization, lock not available.
 _BUSY = {"40P01", "40001", "55P03"}
 _UNIQUE = "23505"
+# A NUL in a text or in JSON, where nobody looked for one.
+_NUL = {"22021", "22P05"}
 
 
 def _translated(error: Exception) -> Exception:
@@ -229,6 +231,8 @@ def _translated(error: Exception) -> Exception:
             return Busy(_("Somebody else is changing the same things. Please try again."))
         if state == _UNIQUE:
             return Conflict(_("Somebody else made the same thing at the same moment."))
+        if state in _NUL:
+            return Invalid(_("Null characters are not allowed."))
     return error
 
 

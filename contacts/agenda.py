@@ -8,8 +8,8 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
+from common.asked import an_id, yes_or_no
 from common.errors import Forbidden, Invalid
-from common.ids import parse_uuid
 from common.tenancy import TenantQuerySet
 from contacts import access
 from contacts.models import Contact, FollowUp
@@ -47,14 +47,10 @@ def planned(actor: Actor, params: Mapping[str, str] | None = None) -> TenantQuer
     params = params or {}
     found = visible_to(actor).filter(done_at=None, next_at__isnull=False)
     mine, state, assignee = (params.get(name) or "" for name in FILTERS)
-    if mine not in ("", "1", "true", "0", "false"):
-        raise Invalid({"mine": [_("Say true or false.")]})
-    if mine in ("1", "true"):
+    if mine and yes_or_no("mine", mine):
         found = found.filter(assignee_id=actor.member_id)
     if assignee:
-        if (pk := parse_uuid(assignee)) is None:
-            raise Invalid({"assignee": [_("There is nothing with this id.")]})
-        found = found.filter(assignee_id=pk)
+        found = found.filter(assignee_id=an_id("assignee", assignee))
     if state:
         if state not in set(Plan):
             raise Invalid({"state": [_("Choose one of the offered values.")]})

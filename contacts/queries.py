@@ -15,9 +15,9 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from common import clock, paging
+from common.asked import an_id, yes_or_no
 from common.choices import Choice
 from common.errors import Invalid
-from common.ids import parse_uuid
 from common.sql import dicts, row, rows
 from common.tenancy import current_enterprise_id
 from contacts import spaces
@@ -279,9 +279,9 @@ def groups(actor: Actor, params: Mapping[str, str] | None = None) -> QuerySet[Gr
     if text := params.get("search", "").strip():
         found = found.filter(name__startswith=text)
     if owner := params.get("owner"):
-        found = found.filter(owner_id=parse_uuid(owner)) if parse_uuid(owner) else found.none()
+        found = found.filter(owner_id=an_id("owner", owner))
     if dismissed := params.get("dismissed"):
-        found = found.filter(dismissed_at__isnull=dismissed not in ("1", "true"))
+        found = found.filter(dismissed_at__isnull=not yes_or_no("dismissed", dismissed))
     return found
 
 
@@ -384,10 +384,7 @@ def between(found: QuerySet, actor: Actor, params: Mapping[str, Any]) -> QuerySe
     Raises Invalid for what is no id.
     """
     if wanted := params.get("member"):
-        member = parse_uuid(wanted)
-        if member is None:
-            raise Invalid({"member": [_("This is not an id.")]})
-        found = found.filter(member_id=member)
+        found = found.filter(member_id=an_id("member", wanted))
     if actor.member is not None:
         found = found.filter(contact__in=Contact.objects.visible_to(actor).values("id"))
     return found

@@ -80,7 +80,7 @@ _TEXTS = {
     403: "Visible, but not allowed.",
     404: "Missing, or not for the caller: the two are never told apart.",
     409: "The present state does not allow it.",
-    412: "Somebody else changed it meanwhile (If-Match).",
+    412: "Somebody else changed it meanwhile (If-Match), or it has no versions to compare.",
     422: "The Idempotency-Key was used for another request.",
     429: "Too many requests; Retry-After says when to come back.",
 }
@@ -115,7 +115,7 @@ def describe_errors(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
             for status in _statuses(path, method, call, open_to_all):
                 call["responses"].setdefault(str(status), {"description": _TEXTS[status], "content": content})
             headers = [_IDEMPOTENCY_KEY] if method == "post" and not open_to_all else []
-            headers += [_IF_MATCH] if method == "patch" else []
+            headers += [_IF_MATCH] if method in ("patch", "put") else []
             if headers:
                 call["parameters"] = [*call.get("parameters", []), *headers]
             if (example := _EXAMPLES.get(call["operationId"])) is not None:
@@ -130,5 +130,5 @@ def _statuses(path: str, method: str, call: dict[str, Any], open_to_all: bool) -
     found |= {404} if "{" in path else set()
     found |= {409} if method != "get" and not open_to_all else set()
     found |= {422} if method == "post" and not open_to_all else set()
-    found |= {412} if method == "patch" else set()
+    found |= {412} if method in ("patch", "put") else set()
     return sorted(found)

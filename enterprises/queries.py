@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
-from uuid import UUID
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
+from common.asked import an_id
 from common.errors import Invalid
-from common.ids import parse_uuid
 from enterprises import audit, authority
 from enterprises.actors import Actor
 from enterprises.models import AdminRange, ApiToken, AuditEntry, Department, Member, Role
@@ -30,7 +28,7 @@ def departments(query: Mapping[str, str]) -> QuerySet[Department]:
     if search := query.get("search", "").strip():
         found = found.filter(name__icontains=search)
     if parent := query.get("parent"):
-        found = found.filter(parent=None if parent == NONE else _uuid("parent", parent))
+        found = found.filter(parent=None if parent == NONE else an_id("parent", parent))
     return found
 
 
@@ -47,9 +45,9 @@ def members(query: Mapping[str, str]) -> QuerySet[Member]:
         if department == NONE:
             found = found.filter(department=None)
         else:
-            found = found.filter(department__in=authority.subtree([_uuid("department", department)]))
+            found = found.filter(department__in=authority.subtree([an_id("department", department)]))
     if role := query.get("role"):
-        found = found.filter(role=_uuid("role", role))
+        found = found.filter(role=an_id("role", role))
     if status := query.get("status"):
         if status not in Member.Status.values:
             raise Invalid({"status": [_("Choose one of the offered values.")]})
@@ -78,7 +76,7 @@ def tokens(actor: Actor, query: Mapping[str, str]) -> QuerySet[ApiToken]:
         if managed is not None:
             found = found.filter(Q(member_id=actor.member_id) | Q(member__department__in=managed))
     if member := query.get("member"):
-        found = found.filter(member=_uuid("member", member))
+        found = found.filter(member=an_id("member", member))
     return found
 
 
@@ -86,24 +84,17 @@ def audit_entries(actor: Actor, query: Mapping[str, str]) -> QuerySet[AuditEntry
     """What happened, as far as the actor may know. `action` is a code, or an area such as `member.`."""
     found = audit.visible_to(actor)
     if who := query.get("actor"):
-        found = found.filter(actor=_uuid("actor", who))
+        found = found.filter(actor=an_id("actor", who))
     if action := query.get("action"):
         found = found.filter(action__startswith=action) if action.endswith(".") else found.filter(action=action)
     if subject := query.get("subject"):
-        found = found.filter(subject_id=_uuid("subject", subject))
+        found = found.filter(subject_id=an_id("subject", subject))
     if subject_type := query.get("subject_type"):
         found = found.filter(subject_type=subject_type)
     if start := query.get("from"):
         found = found.filter(at__gte=_moment("from", start))
     if end := query.get("to"):
         found = found.filter(at__lt=_moment("to", end))
-    return found
-
-
-def _uuid(field: str, value: Any) -> UUID:
-    found = parse_uuid(value)
-    if found is None:
-        raise Invalid({field: [_("This is not an id.")]})
     return found
 
 

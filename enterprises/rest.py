@@ -9,18 +9,21 @@ from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from common import clock, paging
+from common.asked import yes_or_no
 from common.errors import Invalid, NotFound, Stale
 from common.ids import parse_uuid
 from common.tenancy import tenant
 from enterprises import idempotency, view_as
 from enterprises.actors import Actor
 from enterprises.models import ApiToken, Enterprise, Member
+from enterprises.services import zone
 from enterprises.tokens import needs_touch
 
 VIEW_AS = "X-View-As"
@@ -29,9 +32,10 @@ LIST_PARAMETERS = {"cursor", "page_size", "ordering", "count"}
 
 
 class TenantRequest(Request):
-    """Knows whether anybody has read the body."""
+    """Knows whether anybody has read the body, and compared versions."""
 
     body_read = False
+    compared = False
 
     @property
     def data(self) -> Any:
@@ -78,6 +82,8 @@ class TenantAPIView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if self.enterprise is not None:
+            self.scope.enter_context(timezone.override(zone(self.enterprise)))  # of times that come without theirs
         refuse_nul(request)
         if (through := request.headers.get(VIEW_AS)) is not None:
             self._look(request, through)
@@ -133,6 +139,8 @@ class TenantAPIView(APIView):
         query = self.request.query_params
         if twice := sorted(name for name in query if len(query.getlist(name)) > 1 and name not in self.several):
             raise Invalid({name: [_("Give this once.")] for name in twice})
+        if not self.request.compared and self.request.META.get("HTTP_IF_MATCH", "*").strip() != "*":
+            raise Stale(_("What you change has no versions: send it without If-Match."))
         if self.request.body_read:
             return
         plain = self.request._request
@@ -207,10 +215,7 @@ class TenantAPIView(APIView):
     def flag(self, name: str) -> bool:
         """A yes-or-no parameter of the query; raises Invalid for anything else."""
         self.asked.add(name)
-        value = self.request.query_params.get(name, "false")
-        if value not in ("1", "true", "0", "false"):
-            raise Invalid({name: [_("Say true or false.")]})
-        return value in ("1", "true")
+        return yes_or_no(name, self.request.query_params.get(name, "false"))
 
     def _link(self, cursor: str | None) -> str | None:
         if cursor is None:
@@ -251,6 +256,7 @@ def check_version(request: Request, row: Any) -> None:
 
     Locks the row, so nobody changes it between this check and the edit that follows in the same transaction.
     """
+    request.compared = True
     expected = {tag.strip() for tag in request.META.get("HTTP_IF_MATCH", "").split(",")} - {""}
     if not expected:
         return

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from common import clock
 from common.rest import Body
-from enterprises.api.shapes import PAGING, filters, page_of
+from enterprises.api.shapes import PAGING, Moment, filters, page_of
 from enterprises.rest import TenantAPIView
 from enterprises.services import zone
 from quota import budget_api, forecast_api, ledger, queries, rules, services
@@ -275,8 +275,8 @@ class AlertShape(serializers.Serializer):
     subject = serializers.CharField(help_text="expiry: when capacity is lost; budget: its id; else empty.")
     served = serializers.IntegerField(help_text="At the crossing.")
     capacity = serializers.IntegerField(help_text="At the crossing; before an expiry: what will remain.")
-    raised_at = serializers.DateTimeField()
-    cleared_at = serializers.DateTimeField(allow_null=True, help_text="Null while it stands.")
+    raised_at = Moment()
+    cleared_at = Moment(allow_null=True, help_text="Null while it stands.")
 
 
 class AlertsView(TenantAPIView):

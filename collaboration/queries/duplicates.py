@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from collaboration.models import Duplicate
 from collaboration.rules.duplicates import State
+from common.asked import an_id
 from common.errors import Invalid
-from common.ids import parse_uuid
 from common.sql import rows
 from common.tenancy import current_enterprise_id
 from enterprises.actors import Actor
@@ -38,7 +38,7 @@ def duplicates(actor: Actor, params: dict[str, str] | None = None) -> QuerySet[D
         raise Invalid({"state": [_("There is no such value.")]})
     found = Duplicate.objects.visible_to(actor).filter(state=state)
     if member := params.get("member"):
-        found = found.filter(contact__follows__member_id=parse_uuid(member), contact__follows__state="active")
+        found = found.filter(contact__follows__member_id=an_id("member", member), contact__follows__state="active")
     return found.select_related("contact__owner", "first", "last", "suggested", "owner", "by")
 
 

@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from collaboration.models import InheritanceRule, Transfer, TransferItem
 from collaboration.rules.transfers import OF_OTHERS, Kind, State
+from common.asked import an_id, yes_or_no
 from common.errors import Invalid
-from common.ids import parse_uuid
 from contacts.models import Contact, GroupChat
 from enterprises.actors import Actor
 from enterprises.authority import managed_departments, members_in_range
@@ -26,9 +26,9 @@ def transfers(actor: Actor, params: dict[str, str] | None = None) -> QuerySet[Tr
     if kind := params.get("kind"):
         found = found.filter(kind=_one_of(Kind, "kind", kind))
     if finished := params.get("finished"):
-        found = found.filter(finished_at__isnull=finished not in ("1", "true"))
+        found = found.filter(finished_at__isnull=not yes_or_no("finished", finished))
     if member := params.get("member"):
-        found = found.filter(member_id=parse_uuid(member)) if parse_uuid(member) else found.none()
+        found = found.filter(member_id=an_id("member", member))
     return found
 
 
@@ -72,7 +72,7 @@ def items(actor: Actor, transfer: Transfer, params: dict[str, str] | None = None
     if state := params.get("state"):
         found = found.filter(state=_one_of(State, "state", state))
     if taker := params.get("taker"):
-        found = found.filter(taker_id=parse_uuid(taker)) if parse_uuid(taker) else found.none()
+        found = found.filter(taker_id=an_id("taker", taker))
     return found.select_related("contact", "group", "member", "taker")
 
 

@@ -8,7 +8,7 @@ from contacts.filters import ContactFilterSet
 from contacts.models import Contact
 from contacts.queries import Rule
 from contacts.rules import GRANTED, Activity, Grade, GradeSource, Kind, Side, Status, TagColour
-from enterprises.api.shapes import PAGING, CountShape, page_of
+from enterprises.api.shapes import PAGING, CountShape, Moment, page_of
 
 __all__ = ["PAGING", "CountShape", "page_of"]
 
@@ -146,7 +146,7 @@ class PurchaseShape(serializers.Serializer):
     id = serializers.UUIDField()
     order_no = serializers.CharField()
     refund = serializers.BooleanField()
-    paid_at = serializers.DateTimeField()
+    paid_at = Moment()
     amount = serializers.DecimalField(12, 2)
 
 

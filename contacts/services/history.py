@@ -52,6 +52,8 @@ def record_interaction(
         raise Invalid({"key": [_("A key has at most 128 characters.")]})
     if data and len(json.dumps(data)) > MAX_DATA:
         raise Invalid({"data": [_("At most 8 kB of data.")]})
+    if _holds_nul(data):
+        raise Invalid({"data": [_("Null characters are not allowed.")]})
     entry = Interaction(
         contact=contact, kind=kind, side=kind.side, at=at, member=member, key=key or str(uuid7()), data=data or {}
     )
@@ -138,3 +140,12 @@ def _same_order(stored: Purchase, given: Purchase) -> None:
             amount=str(stored.amount),
             paid_at=stored.paid_at,
         )
+
+
+def _holds_nul(value: Any) -> bool:
+    """PostgreSQL keeps no NUL in a text, nor in JSON."""
+    if isinstance(value, dict):
+        return any(_holds_nul(part) for pair in value.items() for part in pair)
+    if isinstance(value, list):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\0" in value

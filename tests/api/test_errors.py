@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from django.db import DatabaseError, IntegrityError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 from django.test import Client
 
 from common.rest import PROBLEM_TYPE
@@ -46,6 +46,11 @@ def test_400_null_characters(api):
     body = is_problem(api.post("/api/v1/contacts", {**BODY, "name": "a\x00b"}, **JSON), 400, "invalid")
     assert set(body["errors"]) == {"name"}
     is_problem(api.get("/api/v1/contacts?search=%00"), 400, "invalid")
+    contact = api.post("/api/v1/contacts", BODY, **JSON).json()["id"]
+    for data in ({"x": "a\x00b"}, {"a\x00": 1}, {"x": [{"y": ["\x00"]}]}):
+        heard = {"kind": "message_in", "data": data}
+        body = is_problem(api.post(f"/api/v1/contacts/{contact}/interactions", heard, **JSON), 400, "invalid")
+        assert set(body["errors"]) == {"data"}
     is_problem(api.get("/api/v1/jobs?name=%00"), 400, "invalid")
 
 
@@ -176,6 +181,7 @@ def database_error(kind, state):
         (database_error(OperationalError, "40P01"), 409, "busy"),
         (database_error(OperationalError, "55P03"), 409, "busy"),
         (database_error(IntegrityError, "23505"), 409, "conflict"),
+        (database_error(DataError, "22P05"), 400, "invalid"),
         (database_error(IntegrityError, "23503"), 500, "internal_error"),
         (DatabaseError("secret"), 500, "internal_error"),
         (ZeroDivisionError("secret"), 500, "internal_error"),

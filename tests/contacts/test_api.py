@@ -2,15 +2,19 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 
 import pytest
+from django.utils import timezone
 
+from common import clock
 from common.ids import uuid7
 from common.tenancy import tenant
 from contacts.models import Contact, Tag
 from contacts.services import groups, tags
 from contacts.services.groups import Person
 from contacts.services.history import record_interaction
+from enterprises.models import Enterprise
 from enterprises.services import GRADED_ADMIN
 from tests import factories
 from tests.contacts.unchanged import state
@@ -413,3 +417,24 @@ def test_the_caller_is_read_as_it_is_stored(enterprise, people):
         for read, stored in pairs:
             for field in stored._meta.concrete_fields:
                 assert getattr(read, field.attname) == getattr(stored, field.attname), field
+
+
+def test_c14_x1_times_without_an_offset_are_those_of_the_enterprise(enterprise):
+    """On the night before the clocks change in Berlin, and on the day after."""
+    Enterprise.objects.filter(pk=enterprise.pk).update(timezone="Europe/Berlin")
+    api = factories.api_client(enterprise)
+    with clock.at(datetime(2026, 3, 29, 20, tzinfo=UTC)):
+        contact = post(api, "contacts", {"external_userid": "wm1", "name": "王小明"}).json()["id"]
+        path = f"contacts/{contact}"
+        for at, told in (("2026-03-29T01:30", "2026-03-29T00:30:00Z"), ("2026-03-29T03:30", "2026-03-29T01:30:00Z")):
+            said = post(api, f"{path}/interactions", {"kind": "message_in", "at": at})
+            assert said.json()["at"] == told
+        bought = post(api, f"{path}/purchases", {"order_no": "A", "amount": "1", "paid_at": "2026-03-28T10:00:00"})
+        assert bought.json()["paid_at"] == "2026-03-28T09:00:00Z"
+        plan = post(api, f"{path}/follow-ups", {"text": "x", "next_at": "2026-07-01T10:00:00"})
+        assert plan.json()["next_at"] == "2026-07-01T08:00:00Z"
+        never = post(api, f"{path}/interactions", {"kind": "message_in", "at": "2026-03-29T02:30:00"})
+        assert never.json()["at"] == "2026-03-29T01:30:00Z", "the clocks went from two to three"
+        offset = post(api, f"{path}/interactions", {"kind": "message_in", "at": "2026-03-29T02:30:00+08:00"})
+        assert offset.json()["at"] == "2026-03-28T18:30:00Z"
+    assert timezone.get_current_timezone_name() == "Asia/Shanghai", "nothing stays"

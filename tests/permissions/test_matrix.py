@@ -50,12 +50,12 @@ def test_every_route_of_the_api_has_its_row():
     assert mounted("api/v1/") == set(rows)
 
 
-def call(client, row: Row, url: str, body: dict):
+def call(client, row: Row, url: str, body: dict, **more):
     if row.method == "GET":
         return client.get(url)
     if row.multipart:
         return client.post(url, body)
-    return client.generic(row.method, url, *_json(body))
+    return client.generic(row.method, url, *_json(body), **more)
 
 
 def _json(body):

@@ -1,5 +1,6 @@
 """Nothing that somebody sent is passed over: what a route does not know is refused, and what it did is undone."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,13 +35,13 @@ def documented(row: Row) -> set[str]:
     return {parameter["name"] for parameter in told if parameter["in"] == "query"}
 
 
-def asked(worlds, row: Row, query: str = "", body=None):
+def asked(worlds, row: Row, query: str = "", body=None, **more):
     """What somebody is answered who may do it; nothing of it stays."""
     ours, _theirs = worlds
     may = next(who for who in reversed(OURS) if row.allowed(who, ours.people[who].codes) == row.good)
     with rolled_back():
         content = row.content(ours) if body is None else body
-        answer = call(ours.people[may].api, row, f"{address(row, ours.ids)}{query}", content)
+        answer = call(ours.people[may].api, row, f"{address(row, ours.ids)}{query}", content, **more)
     workers.empty_cache()
     return answer
 
@@ -66,3 +67,31 @@ def test_x1_what_a_route_does_not_document_is_refused(row, worlds):
         assert refused(asked(worlds, row, "?cursor=W10")) == {"cursor"}
     if row.body is None and row.method != "GET":
         assert refused(asked(worlds, row, body={"no_such": 1})) == {"no_such"}
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.method == "GET"], ids=lambda row: row.path)
+def test_x1_times_in_answers_are_utc(row, worlds):
+    answer = asked(worlds, row)
+    if answer["Content-Type"] == "application/json":
+        offsets = re.findall(r"T\d\d:\d\d[0-9:.]*[+-]\d\d:?\d\d", answer.content.decode())
+        assert [one for one in offsets if not one.endswith("+00:00")] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("groups", "owner"), ("groups", "dismissed"), ("transfers", "member"), ("transfers", "finished"),
+     ("transfers/{stopped}/items", "taker"), ("duplicates", "member"), ("follow-ups", "mine"), ("members", "role")],
+)  # fmt: skip
+def test_x1_a_value_that_makes_no_sense_does_not_pass_for_another_one(path, name, worlds):
+    [row] = [row for row in ROWS if (row.method, row.path) == ("GET", path)]
+    assert refused(asked(worlds, row, f"?{name}=yes")) == {name}
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row.method in ("PATCH", "PUT")], ids=lambda row: f"{row.method} {row.path}"
+)
+def test_x1_a_version_that_was_read_is_compared_or_refused(row, worlds):
+    """Whoever sends If-Match must not overwrite what they have not read."""
+    stale = asked(worlds, row, headers={"If-Match": '"999999"'})
+    assert (stale.status_code, stale.json()["code"]) == (412, "precondition_failed")
+    assert asked(worlds, row, headers={"If-Match": "*"}).status_code in row.good
