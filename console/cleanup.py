@@ -29,7 +29,9 @@ from jobs.models import JobRun
 from quota import queries as quota
 
 RECENT = 5
-SILENT = cleanups.SILENT
+# An owner who was asked has their time, so nothing here goes past an open round.
+SILENT = {**cleanups.SILENT, "announced": "false"}
+ANNOUNCED = {**cleanups.SILENT, "announced": "true"}
 NEVER = {"activity": "never", "status": "archived"}
 WAITING = {"waiting": "true"}
 
@@ -46,13 +48,14 @@ class Inactive(Page):
         runs = list(archived.order_by("-created_at", "-id")[:RECENT])
         for run in runs:
             run.can_undo = jobs.can_undo(run)
-        rounds = list(cleanup_rounds.visible_to(self.actor).select_related("member")[:RECENT])
+        rounds = list(cleanup_rounds.shown(self.actor, recent=RECENT))
         counted = cleanup_rounds.figures(self.actor, rounds)
         numbers = policy()
         context = {
             "days": numbers.inactive_days,
             "veto_days": numbers.veto_days,
             "silent": self._step(SILENT, ARCHIVE.name),
+            "announced": self._step(ANNOUNCED, ARCHIVE.name),
             "never": self._step(NEVER, DELETE.name),
             "waiting": self._step(WAITING, RESTORE.name),
             "may_delete": self.actor.may(DELETE.permission),

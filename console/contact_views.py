@@ -87,7 +87,7 @@ class SaveView(Page):
         try:
             view = SavedView.objects.filter(member_id=self.actor.member_id, name=wanted).first()
             if view is not None:
-                services.change_view(self.actor, view=view, **asked)
+                view = services.change_view(self.actor, view=view, **asked)
             else:
                 view = services.save_view(self.actor, name=wanted, **asked)
         except Refusal as refusal:

@@ -22,6 +22,13 @@ def visible_to(actor: Actor) -> TenantQuerySet:
     return CleanUp.objects.filter(Exists(CleanUpItem.objects.filter(clean_up_id=OuterRef("pk"), contact__in=seen)))
 
 
+def shown(actor: Actor, *, recent: int) -> TenantQuerySet:
+    """The open rounds that concern the actor, and the latest of the others; the latest first."""
+    seen = visible_to(actor)
+    latest = seen.exclude(state=CleanUp.State.ANNOUNCED).values("id")[:recent]
+    return seen.filter(Q(state=CleanUp.State.ANNOUNCED) | Q(pk__in=latest)).select_related("member")
+
+
 def figures(actor: Actor, rounds: Sequence[CleanUp]) -> dict[UUID, tuple[int, int]]:
     """Of each round: how many contacts the actor sees, and how many of them were kept; one query for all."""
     found = _seen(actor).filter(clean_up__in=[one.pk for one in rounds])

@@ -24,7 +24,7 @@ from common import clock, paging
 from common.errors import Invalid
 from common.ids import parse_uuid
 from contacts import search, spaces
-from contacts.models import CleanUpItem, Contact, Follow, FollowTag, Grant, GroupMember
+from contacts.models import CleanUp, CleanUpItem, Contact, Follow, FollowTag, Grant, GroupMember
 from contacts.querysets import members_of_departments
 from contacts.rules import Activity, Grade, Relation, Status
 from contacts.sight import Sight, date_added
@@ -172,6 +172,7 @@ class ContactFilterSet(django_filters.FilterSet):
     spend_below = _ask(NumberField, "by_spend_below", _("Spent less than so much (CNY) in the spending window."))
     waiting = _ask(BooleanField, "by_waiting", _("Archived, wrote since, and waits for a place."))
     clean_up = _ask(ListField, "by_clean_up", _("Ids of clean-up rounds: still silent, and kept by nobody."))
+    announced = _ask(BooleanField, "by_announced", _("In an open clean-up: its owner may still object."))
     department = _ask(ListField, "by_department", _("Ids of departments of the owner, subtrees included."))
     team = _ask(
         ListField, "by_team", _("Ids of departments of the owner, without those below; “none”."), words=("none",)
@@ -243,6 +244,10 @@ class ContactFilterSet(django_filters.FilterSet):
     def by_clean_up(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
         meant = CleanUpItem.objects.filter(contact_id=OuterRef("pk"), clean_up_id__in=value, kept_at=None)
         return queryset.filter(Exists(meant), inactive=True, status=Status.ACTIVE.value)
+
+    def by_announced(self, queryset: QuerySet, name: str, value: bool) -> QuerySet:
+        asked = Exists(CleanUpItem.objects.filter(contact_id=OuterRef("pk"), clean_up__state=CleanUp.State.ANNOUNCED))
+        return queryset.filter(asked if value else ~asked)
 
     def by_department(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
         return queryset.filter(owner_id__in=members_of_departments(value).values("id"))

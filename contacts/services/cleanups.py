@@ -122,7 +122,7 @@ def _silent(actor: Actor, filter: Mapping[str, Any] | None) -> ContactFilter:
 def keep(actor: Actor, *, clean_up: CleanUp, ids: Sequence[UUID] | None = None) -> int:
     """Object: these contacts (all of one's own when left out) stay. Returns how many were kept now.
 
-    A contact is its owner's to keep, and admins'. Raises Conflict when the time is over.
+    A contact is its owner's to keep, and admins'. Raises Conflict when the time is over, Invalid for too many ids.
     """
     return _mark(actor, clean_up, ids, keep=True)
 
@@ -179,12 +179,14 @@ def _archive(actor: Actor, clean_up: CleanUp) -> None:
 
 def _mark(actor: Actor, clean_up: CleanUp, ids: Sequence[UUID] | None, *, keep: bool) -> int:
     actor.require("contacts.edit")
+    if ids is not None and len(ids) > bulk.MAX_IDS:
+        raise Invalid({"contacts": [_("Name at most %(many)s.") % {"many": bulk.MAX_IDS}]}, code="too_many")
     clean_up = _open(clean_up)
     seen = Contact.objects.visible_to(actor)
     if ids is None:
         seen = seen.filter(owner_id=actor.member_id)
     else:
-        seen = seen.filter(pk__in=list(ids)[: bulk.MAX_IDS])
+        seen = seen.filter(pk__in=ids)
     chosen, params = subquery(seen.values("id", "enterprise_id", "owner_id"), "chosen")
     marked = execute(
         f"""

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from common.errors import Conflict, Invalid
+from common.errors import Conflict, Invalid, NotFound
 from common.sql import lock
 from contacts.filters import ORDERINGS, ContactFilter
 from contacts.models import SavedView, Tag
@@ -47,7 +47,7 @@ def save_view(
 
 def change_view(actor: Actor, *, view: SavedView, **changes: Any) -> SavedView:
     """Change some of name, filter, ordering, columns, shared; those of others need views.share."""
-    _may_change(actor, view)
+    view = _held(actor, view)
     before = {name: getattr(view, name) for name in changes}
     after = {name: value for name, value in _set(actor, view, changes).items() if value != before[name]}
     if after:
@@ -58,7 +58,7 @@ def change_view(actor: Actor, *, view: SavedView, **changes: Any) -> SavedView:
 
 def delete_view(actor: Actor, *, view: SavedView) -> None:
     """Forget a view; those of others need views.share."""
-    _may_change(actor, view)
+    view = _held(actor, view)
     audit.record(actor, "view.deleted", view, before={"name": view.name, "filter": view.filter, "shared": view.shared})
     view.delete()
 
@@ -78,9 +78,15 @@ def forget_tag(tag: Tag, into: Tag) -> None:
         view.save(update_fields=["filter"])
 
 
-def _may_change(actor: Actor, view: SavedView) -> None:
-    if view.member_id != actor.member_id:
+def _held(actor: Actor, view: SavedView) -> SavedView:
+    """The view as it is now, locked, when the actor may change it. Raises NotFound when somebody deleted it."""
+    found = SavedView.objects.select_for_update(no_key=True, of=("self",)).select_related("member").filter(pk=view.pk)
+    held = found.first()
+    if held is None:
+        raise NotFound()
+    if held.member_id != actor.member_id:
         actor.require("views.share")
+    return held
 
 
 def _set(actor: Actor, view: SavedView, changes: Mapping[str, Any]) -> dict[str, Any]:

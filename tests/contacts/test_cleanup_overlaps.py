@@ -1,6 +1,8 @@
 """C8: a contact is in one open round at most, and what is previewed is what is announced."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import parse_qsl, unquote
 
 import pytest
 from django.db import connections, transaction
@@ -8,14 +10,17 @@ from django.test import Client
 
 from common import clock
 from common.errors import Conflict, Invalid
+from common.ids import uuid7
 from common.tenancy import tenant
+from contacts import cleanup_rounds
+from contacts.filters import ContactFilter
 from contacts.models import CleanUp, CleanUpItem, Contact
 from contacts.services import cleanups
 from contacts.services.contacts import archive_contact
 from enterprises.models import AuditEntry
 from jobs.models import Notification
 from tests import factories
-from tests.contacts.bulk import silent
+from tests.contacts.bulk import do, silent
 from tests.factories import NOON
 
 
@@ -197,3 +202,61 @@ def test_c8_x1_the_api_previews_what_it_announces(api, enterprise):
     assert post("clean-ups", {}).json()["code"] == "all_announced"
     with tenant(enterprise.pk):
         assert Contact.objects.filter(status="active").count() == 5
+
+
+def test_c8_nothing_on_the_page_goes_past_an_open_round(browser, enterprise):
+    """Archiving at once spares whom owners were asked about; they are counted and listed apart."""
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        asked, other = silent(actor)[0], factories.contact(actor)
+        made = cleanups.announce(actor)
+        cleanups.keep(actor, clean_up=made)
+    page = browser.get(f"/e/{enterprise.code}/inactive/").content.decode()
+    assert "In an open clean-up:" in page and "Announce…" not in page and "Archive at once" not in page
+    with tenant(enterprise.pk):
+        [new] = silent(actor)
+    page = browser.get(f"/e/{enterprise.code}/inactive/").content.decode()
+    query = re.search(r"bulk/archive/\?filter=([^\"&]+)", page).group(1)
+    given = dict(parse_qsl(unquote(query)))
+    run = do(enterprise, "archive", filter=given)
+    assert run.result["done"] == 1
+    with tenant(enterprise.pk):
+        states = dict(Contact.objects.values_list("pk", "status"))
+        assert states == {asked.pk: "active", other.pk: "active", new.pk: "archived"}
+
+
+def test_c8_the_filter_tells_who_is_in_an_open_round(team):
+    mine, other = silent(team.actors.anna)[0], factories.contact(team.admin)
+
+    def found(value):
+        return set(ContactFilter.from_params({"announced": value}, team.admin).queryset())
+
+    assert (found("true"), found("false")) == (set(), {mine, other})
+    made = cleanups.announce(team.admin)
+    assert (found("true"), found("false")) == ({mine}, {other})
+    cleanups.cancel(team.admin, clean_up=made)
+    assert (found("true"), found("false")) == (set(), {mine, other})
+
+
+def test_c8_every_open_round_is_on_the_page(browser, enterprise):
+    """Also when it is older than the latest few."""
+    with tenant(enterprise.pk):
+        actor = factories.super_admin(enterprise)
+        silent(actor)
+        old = cleanups.announce(actor)
+        ended = []
+        for _n in range(6):
+            silent(actor)
+            ended.append(cleanups.announce(actor))
+            cleanups.cancel(actor, clean_up=ended[-1])
+            Contact.objects.exclude(pk__in=old.items.values("contact")).update(inactive=False)
+        assert list(cleanup_rounds.shown(actor, recent=5)) == [*reversed(ended[1:]), old]
+    assert str(old.pk) in browser.get(f"/e/{enterprise.code}/inactive/").content.decode()
+
+
+def test_c8_more_contacts_than_can_be_named_are_refused_and_not_cut_off(team):
+    silent(team.actors.anna)
+    made = cleanups.announce(team.admin)
+    with pytest.raises(Invalid) as refused:
+        cleanups.keep(team.admin, clean_up=made, ids=[uuid7() for _n in range(10_001)])
+    assert refused.value.code == "too_many"

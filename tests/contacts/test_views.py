@@ -109,3 +109,27 @@ def test_another_enterprise_has_views_of_its_own(enterprise, other_enterprise):
         with tenant(one.pk):
             views.save_view(factories.super_admin(one), name="x", filter={}, shared=True)
             assert seen(factories.super_admin(one)) == ["x"]
+
+
+def test_a_view_that_somebody_deleted_meanwhile_is_not_there(team):
+    view = views.save_view(team.admin, name="x", filter={}, shared=True)
+    stale = SavedView.objects.get(pk=view.pk)
+    views.delete_view(team.admin, view=view)
+    before = AuditEntry.objects.count()
+    for attempt in (
+        lambda: views.change_view(team.admin, view=stale, name="y"),
+        lambda: views.delete_view(team.admin, view=stale),
+    ):
+        with pytest.raises(NotFound):
+            attempt()
+    assert AuditEntry.objects.count() == before
+
+
+def test_what_changed_of_a_view_is_told_from_what_it_was(inside):
+    """Not from what somebody had read before another edit."""
+    view = views.save_view(inside, name="x", filter={"grade": "high"})
+    stale = SavedView.objects.get(pk=view.pk)
+    views.change_view(inside, view=view, name="y")
+    changed = views.change_view(inside, view=stale, name="z")
+    entry = AuditEntry.objects.filter(action="view.changed").order_by("-id")[0]
+    assert (entry.before, entry.after, changed.name) == ({"name": "y"}, {"name": "z"}, "z")
