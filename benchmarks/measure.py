@@ -3,9 +3,11 @@
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -29,7 +31,7 @@ class Table:
         self.figures.append(figure)
         print(_line(figure), flush=True)
 
-    def ratio(self, work: str, least: float, ours: list[float], theirs: list[float], unit: str) -> None:
+    def ratio(self, work: str, least: float, ours: Sequence[float], theirs: Sequence[float], unit: str) -> None:
         """Rates (more is better) of both, measured in turns."""
         ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
         middle = statistics.median(ratios)
@@ -47,9 +49,9 @@ class Table:
             print(f"| {figure.work} | {figure.expected} | {figure.found} | {mark} |")
 
 
-def in_turns(ours: Callable[[], float], theirs: Callable[[], float], rounds: int) -> tuple[list[float], list[float]]:
+def in_turns(ours: Callable[[], T], theirs: Callable[[], T], rounds: int) -> tuple[list[T], list[T]]:
     """What both return, measured alternately, so that the machine's moods meet both."""
-    found: tuple[list[float], list[float]] = ([], [])
+    found: tuple[list[T], list[T]] = ([], [])
     for number in range(rounds):
         pair = (0, 1) if number % 2 == 0 else (1, 0)
         for which in pair:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import connection
 from django.test import Client
@@ -80,24 +81,31 @@ def cost(client: Client, address: str, repeats: int = REPEATS) -> Cost:
     counter = Counter()
     with connection.execute_wrapper(counter):
         answer = client.get(address)
-    times, began_work = [], _worked()
+    times, began_work = [], _worked_here()
     for _repeat in range(repeats):
         began = time.perf_counter()
         client.get(address)
         times.append((time.perf_counter() - began) * 1000)
-    ended_work, middle = _worked(), statistics.median(times)
-    worked = middle if began_work is None or ended_work is None else (ended_work - began_work) * 1000 / repeats
+    ended_work, middle = _worked_here(), statistics.median(times)
+    took = middle if began_work is None or ended_work is None else (ended_work - began_work) * 1000 / repeats
     body = b"" if answer.streaming else answer.content
-    return Cost(middle, worked, len(counter.statements), len(body) / 1000, answer.status_code, body)
+    return Cost(middle, took, len(counter.statements), len(body) / 1000, answer.status_code, body)
 
 
-def _worked() -> float | None:
-    """Seconds that the processor has worked for this process and for the one that serves its connection."""
+def _worked_here() -> float | None:
     connection.ensure_connection()
     try:
-        database = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat").read_text()
+        return worked(connection.connection)
     except OSError:
-        return None  # on another machine, or another system
+        return None
+
+
+def worked(by: psycopg.Connection) -> float:
+    """Seconds that the processor has worked for this process and for the one that serves its connection.
+
+    Raises OSError where that is not known: on another machine, or another system.
+    """
+    database = Path(f"/proc/{by.info.backend_pid}/schedstat").read_text()
     return time.process_time() + int(database.split()[0]) / 1e9
 
 

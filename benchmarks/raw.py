@@ -38,8 +38,11 @@ _ADD = (
 )
 
 
-def adder(enterprise_id: UUID) -> Callable[[str], None]:
-    """A function that adds a contact as the service does: the same rows in one transaction behind the wall."""
+def adder(enterprise_id: UUID) -> tuple[Callable[[str], None], psycopg.Connection]:
+    """A function that adds a contact as the service does, and its connection.
+
+    It writes the same rows in one transaction behind the wall, and decides nothing but whether there is a place.
+    """
     connection = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
     with connection.transaction():
         connection.execute(f"SET LOCAL app.enterprise_id = '{enterprise_id}'")
@@ -63,7 +66,7 @@ def adder(enterprise_id: UUID) -> Callable[[str], None]:
             params["served"], params["number"] = cursor.fetchone()  # type: ignore[misc]
             cursor.execute(_ADD[-1], params)
 
-    return add
+    return add, connection
 
 
 class Copies:

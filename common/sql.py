@@ -1,19 +1,39 @@
 """Set-based SQL: for work on many rows, where the ORM would carry each of them through Python."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connection
-from django.db.models import Field, Model, QuerySet
+from django.db.backends.utils import CursorWrapper
+from django.db.models import (
+    BooleanField,
+    CharField,
+    DateTimeField,
+    Field,
+    ForeignKey,
+    Model,
+    QuerySet,
+    TextField,
+    UUIDField,
+)
 
 
-def execute(statement: str, params: Mapping[str, Any] | None = None) -> int:
-    """Run one statement and return the number of rows it touched."""
-    with connection.cursor() as cursor:
+def execute(statement: str, params: Mapping[str, Any] | None = None, *, planned: bool = False) -> int:
+    """Run one statement and return the number of rows it touched.
+
+    `planned`: the server keeps its plan. For statements that are run all day, in a text that is always the same, and
+    for which one plan is right whatever the values are.
+    """
+    with _cursor(planned) as cursor:
         cursor.execute(statement, params)
         return cursor.rowcount
+
+
+def _cursor(planned: bool) -> CursorWrapper:
+    return connection.planned_cursor() if planned else connection.cursor()  # type: ignore[attr-defined]
 
 
 def rows(statement: str, params: Mapping[str, Any] | Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
@@ -23,9 +43,11 @@ def rows(statement: str, params: Mapping[str, Any] | Sequence[Any] | None = None
         return cursor.fetchall()
 
 
-def row(statement: str, params: Mapping[str, Any] | Sequence[Any] | None = None) -> tuple[Any, ...] | None:
-    """Run one statement and return its first row, or None."""
-    with connection.cursor() as cursor:
+def row(
+    statement: str, params: Mapping[str, Any] | Sequence[Any] | None = None, *, planned: bool = False
+) -> tuple[Any, ...] | None:
+    """Run one statement and return its first row, or None. `planned`: as in `execute`."""
+    with _cursor(planned) as cursor:
         cursor.execute(statement, params)
         return cursor.fetchone()
 
@@ -103,19 +125,34 @@ def insert(made: Model, *, unless_there: bool = False) -> bool:
     What `save` does after building its statement anew each time. `unless_there`: a row with the same unique key is
     left as it is, and the answer is False; somebody else's insert of it is waited for.
     """
-    statement, fields = _insertion(type(made), unless_there)
-    values = [field.get_db_prep_save(field.pre_save(made, add=True), connection) for field in fields]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+    insertion = _insertion(type(made), unless_there)
+    values = list(insertion.read(made))
+    for position, field in insertion.prepared:
+        values[position] = field.get_db_prep_save(values[position], connection)
+    with _cursor(planned=True) as cursor:
+        cursor.execute(insertion.statement, values)
         inserted = cursor.rowcount == 1
     if inserted:
-        made._state.adding, made._state.db = False, connection.alias
+        made._state.adding, made._state.db = False, DEFAULT_DB_ALIAS
     return inserted
 
 
+class _Insertion(NamedTuple):
+    statement: str
+    read: Callable[[Model], tuple[Any, ...]]
+    prepared: tuple[tuple[int, Field], ...]  # those whose values the driver does not take as they are, by position
+
+
+_AS_THEY_ARE = (BooleanField, CharField, DateTimeField, ForeignKey, TextField, UUIDField)
+
+
 @cache
-def _insertion(model: type[Model], unless_there: bool) -> tuple[str, tuple[Field, ...]]:
-    fields = tuple(field for field in model._meta.local_concrete_fields if not field.generated)
+def _insertion(model: type[Model], unless_there: bool) -> _Insertion:
+    fields = [field for field in model._meta.local_concrete_fields if not field.generated]
     columns = ", ".join(connection.ops.quote_name(field.attname) for field in fields)
     statement = f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({', '.join(['%s'] * len(fields))})"  # noqa: S608
-    return statement + (" ON CONFLICT DO NOTHING" if unless_there else ""), fields
+    return _Insertion(
+        statement + (" ON CONFLICT DO NOTHING" if unless_there else ""),
+        attrgetter(*(field.attname for field in fields)),
+        tuple((position, field) for position, field in enumerate(fields) if not isinstance(field, _AS_THEY_ARE)),
+    )

@@ -35,6 +35,7 @@ def django_database(url: str, *, engine: str = ENGINE, pooled: bool = False) -> 
             database["OPTIONS"][name] = value
     if not pooled:
         database["OPTIONS"]["options"] = f"{_SESSION} {database['OPTIONS'].get('options', '')}".strip()
+        database["OPTIONS"]["prepare_threshold"] = 0  # those of `planned_cursor`; no other statement is kept
     return database
 
 

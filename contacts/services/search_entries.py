@@ -82,6 +82,7 @@ def _write(contacts: Iterable[tuple[UUID, str, str, str, Sequence[str], Sequence
         SET terms = excluded.terms, fingerprint = excluded.fingerprint
         """,
         {"enterprise": current_enterprise_id(), "ids": ids, "terms": texts, "fingerprints": fingerprints},
+        planned=True,
     )
 
 

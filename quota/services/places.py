@@ -121,11 +121,12 @@ def reserve(actor: Actor, wanted: int, *, claims: Claims) -> None:
     """
     taken = row(
         f"""
-        UPDATE quota_account SET served = served + %(wanted)s
+        UPDATE quota_account SET served = served + %(wanted)s, ledger_number = ledger_number + %(wanted)s
         WHERE enterprise_id = %(enterprise)s AND served + %(wanted)s <= capacity - reserve
         RETURNING capacity_since, capacity_until, budgeted, {CROSSED}
         """,  # noqa: S608 - our own text
         {"enterprise": current_enterprise_id(), "wanted": wanted},
+        planned=True,
     )
     if taken is None:
         seen = Account.objects.get()
@@ -133,7 +134,7 @@ def reserve(actor: Actor, wanted: int, *, claims: Claims) -> None:
             _require_room(actor, seen, wanted, claims)
         account = settle(actor.enterprise)
         _require_room(actor, account, wanted, claims)
-        Account.objects.update(served=F("served") + wanted)
+        _take(wanted)
         budgeted, crossed = account.budgeted, account.crosses(account.served + wanted)
     else:
         since, until, budgeted, crossed = taken
@@ -161,10 +162,15 @@ def reserve_up_to(actor: Actor, wanted: int, *, claimants: Callable[[], Sequence
     else:
         granted = _share_out(actor, account, claimants())
     if granted.count:
-        Account.objects.update(served=F("served") + granted.count)
+        _take(granted.count)
         if account.crosses(account.served + granted.count):
             alerts.look_soon()
     return granted
+
+
+def _take(count: int) -> None:
+    """Of the account that is locked: so many places, and as many numbers of the ledger."""
+    Account.objects.update(served=F("served") + count, ledger_number=F("ledger_number") + count)
 
 
 def _share_out(actor: Actor, account: Account, claimants: Sequence[Claimant]) -> Granted:
@@ -302,11 +308,12 @@ def _change(count: int, sign: int, claims: Claims) -> None:
     """Change `served` without asking, and the budgets of the teams with it."""
     changed = row(
         f"""
-        UPDATE quota_account SET served = served + %(change)s
+        UPDATE quota_account SET served = served + %(change)s, ledger_number = ledger_number + %(count)s
         WHERE enterprise_id = %(enterprise)s
         RETURNING budgeted, {CROSSED}
         """,  # noqa: S608 - our own text
-        {"enterprise": current_enterprise_id(), "change": sign * count},
+        {"enterprise": current_enterprise_id(), "change": sign * count, "count": count},
+        planned=True,
     )
     budgeted, crossed = changed or (False, False)
     if crossed:
@@ -327,27 +334,41 @@ def write_ledger_from(actor: Actor, *, source: str, params: dict, count: int, re
     """A ledger row per place that was taken (+1) or given back (-1), numbered, with the number served after it (Q14).
 
     `source` is a SELECT of (contact id, label) that yields `count` rows; its `params` are named. Call it right
-    after the account was changed by `count`, in the same transaction: the row's lock is held since, so numbers
-    follow the order of happening and no two transactions share one. Raises RuntimeError when `source` yields
-    another number of rows.
+    after the account was changed by `count`, in the same transaction: that took the numbers and holds the row's lock
+    since, so numbers follow the order of happening and no two transactions share one. Raises RuntimeError when
+    `source` yields another number of rows.
     """
-    if not count:
-        return
+    if count:
+        _write_ledger_from(actor, source, params, count, reason, delta)
+
+
+def _write_ledger(actor: Actor, places: Sequence[Place], reason: str, delta: int) -> None:
+    _write_ledger_from(
+        actor,
+        "SELECT * FROM unnest(%(contacts)s::uuid[], %(labels)s::text[])",
+        {"contacts": [place.contact_id for place in places], "labels": [place.label for place in places]},
+        len(places),
+        reason,
+        delta,
+        planned=True,
+    )
+
+
+def _write_ledger_from(
+    actor: Actor, source: str, params: dict, count: int, reason: str, delta: int, *, planned: bool = False
+) -> None:
     written = execute(
         f"""
-        WITH account AS (
-            UPDATE quota_account SET ledger_number = ledger_number + %(count)s
-            WHERE enterprise_id = %(enterprise)s
-            RETURNING ledger_number - %(count)s AS number, served - %(count)s * %(delta)s AS served
-        )
         INSERT INTO quota_ledgerentry
             (id, enterprise_id, number, at, delta, served_after, reason, contact_id, contact_label, actor_id,
              actor_label, job_id)
-        SELECT uuid7(), %(enterprise)s, account.number + place.nth, %(at)s, %(delta)s,
-               account.served + %(delta)s * place.nth, %(reason)s, place.id, left(place.label, 128), %(actor)s,
-               %(actor_label)s, %(job)s
-        FROM account, (SELECT source.id, source.label, row_number() OVER () AS nth
-                       FROM ({source}) AS source (id, label)) AS place
+        SELECT uuid7(), %(enterprise)s, account.ledger_number - %(count)s + place.nth, %(at)s, %(delta)s,
+               account.served + %(delta)s * (place.nth - %(count)s), %(reason)s, place.id, left(place.label, 128),
+               %(actor)s, %(actor_label)s, %(job)s
+        FROM quota_account AS account,
+             (SELECT source.id, source.label, row_number() OVER () AS nth
+              FROM ({source}) AS source (id, label)) AS place
+        WHERE account.enterprise_id = %(enterprise)s
         """,  # noqa: S608 - the source is written by us
         {
             **params,
@@ -360,20 +381,7 @@ def write_ledger_from(actor: Actor, *, source: str, params: dict, count: int, re
             "actor_label": actor.label[:128],
             "job": actor.job_id,
         },
+        planned=planned,
     )
     if written != count:
         raise RuntimeError(f"{count} places were changed, but the ledger would get {written} rows.")
-
-
-def _write_ledger(actor: Actor, places: Sequence[Place], reason: str, delta: int) -> None:
-    write_ledger_from(
-        actor,
-        source="SELECT * FROM unnest(%(contacts)s::uuid[], %(labels)s::text[])",
-        params={
-            "contacts": [place.contact_id for place in places],
-            "labels": [place.label for place in places],
-        },
-        count=len(places),
-        reason=reason,
-        delta=delta,
-    )
