@@ -127,10 +127,7 @@ def document(actor: Actor, contact: Contact) -> orjson.Fragment:
 
 
 def _seats(actor: Actor) -> tuple[str, tuple[Any, ...]]:
-    found = spaces.seats(actor)
-    if found is None:
-        return "SELECT NULL::uuid, NULL::uuid, NULL::text LIMIT 0", ()
-    return found.order_by().values_list("contact_id", "space_id", "space_name").query.sql_with_params()
+    return spaces.seats(actor) or ("SELECT NULL::uuid, NULL::uuid, NULL::text LIMIT 0", ())
 
 
 @cache

@@ -1,12 +1,11 @@
 """In which spaces a contact is. The room `upstream` knows; it says at the start of the program how to ask."""
 
 from collections.abc import Callable
-
-from django.db.models import QuerySet
+from typing import Any
 
 from enterprises.actors import Actor
 
-Seats = Callable[[Actor], QuerySet | None]
+Seats = Callable[[Actor], tuple[str, tuple[Any, ...]] | None]
 
 _registered: list[Seats] = []
 
@@ -14,11 +13,12 @@ _registered: list[Seats] = []
 def register(seats: Seats) -> None:
     """`seats(actor)`: one row for each contact and space that this actor knows of, each contact in each space once.
 
-    The rows have `contact_id`, `space_id` and `space_name`. None for somebody who may not know of spaces.
+    A SELECT, as every page of contacts asks it, of the contact's id, the space's id and its name; and its parameters.
+    None for somebody who may not know of spaces.
     """
     _registered[:] = [seats]
 
 
-def seats(actor: Actor) -> QuerySet | None:
+def seats(actor: Actor) -> tuple[str, tuple[Any, ...]] | None:
     """What was registered."""
     return _registered[0](actor)

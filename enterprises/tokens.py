@@ -106,6 +106,7 @@ def find_token(secret: str) -> tuple[ApiToken, Enterprise] | None:
             "now": clock.now(),
             "active": Member.Status.ACTIVE.value,
         },
+        planned=True,
     )
     if found is None:
         return None

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Prefetch, Q, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Invalid
 from common.ids import parse_uuid
+from common.tenancy import current_enterprise_id
 from contacts.models import Contact
 from enterprises.actors import Actor
 from enterprises.models import Member
@@ -29,6 +30,7 @@ from upstream.models import (
     Subgroup,
     SubgroupMember,
 )
+from upstream.querysets import sees_all
 
 SPACE_FILTERS = ("search", "series")
 PARTNER_FILTERS = ("search", "space", "series", "subgroup", "kind", "owner", "virtual", "region")
@@ -151,12 +153,22 @@ def linked(actor: Actor, found: list[PartnerContact]) -> None:
         one.also = Also(elsewhere, visible.get(links.get(one.person_id)))  # type: ignore[attr-defined,arg-type]
 
 
-def customer_seats(actor: Actor) -> QuerySet[PartnerContact] | None:
-    """The seats of people who are customers as well, with `contact_id` and `space_name`: for `contacts.spaces` (U5)."""
+_CUSTOMER_SEATS = """SELECT link.contact_id, seat.space_id, space.name
+    FROM upstream_partnercontact AS seat
+    JOIN upstream_customerlink AS link ON link.enterprise_id = seat.enterprise_id AND link.person_id = seat.person_id
+    JOIN upstream_space AS space ON space.enterprise_id = seat.enterprise_id AND space.id = seat.space_id
+    WHERE seat.enterprise_id = %s"""
+
+
+def customer_seats(actor: Actor) -> tuple[str, tuple[Any, ...]] | None:
+    """Contact, space and its name of people who are customers as well: for `contacts.spaces` (U5)."""
     if not actor.may("spaces.view"):
         return None
-    found = PartnerContact.objects.visible_to(actor).filter(person__customer_links__isnull=False)
-    return found.annotate(contact_id=F("person__customer_links__contact_id"), space_name=F("space__name"))
+    enterprise = current_enterprise_id()
+    if sees_all(actor):
+        return _CUSTOMER_SEATS, (enterprise,)
+    partners, params = Partner.objects.visible_to(actor).order_by().values("id").query.sql_with_params()
+    return f"{_CUSTOMER_SEATS} AND seat.partner_id IN ({partners})", (enterprise, *params)
 
 
 # --- Usage ------------------------------------------------------------------------------------------------
