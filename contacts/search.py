@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import BooleanField, Case, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import BooleanField, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from common import paging
-from common.sql import row, rows
+from common.sql import dicts, row, rows, subquery
 from common.tenancy import current_enterprise_id
 from common.terms import INSIDE, Question, distance, question
 from contacts.models import Contact
@@ -32,7 +32,8 @@ LOOKED_AT = 8_000  # when so many are expected of what is sought, `contacts_foun
 NEAR = 4_000  # of several words it is not known, but expected: the list is walked down so far, then they are collected
 SAMPLE = 2_000
 POOL = 100  # so many of them are ranked
-_SHOWN = ("id", "external_userid", "name", "remark", "kind", "company", "status", "owner_id")  # as the model has them
+# As the model has them.
+_SHOWN = ("id", "external_userid", "name", "remark", "kind", "company", "status", "owner_id", "last_contact_at")
 
 _HITS = """SELECT id FROM contacts_found({sought}, %s::tsquery, {most}) AS hit (id)
     UNION ALL SELECT id FROM contacts_contact WHERE enterprise_id = %s AND external_userid = %s"""
@@ -51,6 +52,12 @@ _FEW = f"""SELECT expected.many, found.number, found.ids::text
     ) AS found (number, ids)"""  # noqa: S608 - a text of ours
 _CARRIES = """COALESCE((SELECT entry.terms @@ %s::tsquery FROM contacts_searchentry AS entry
     WHERE entry.enterprise_id = contacts_contact.enterprise_id AND entry.contact_id = contacts_contact.id), false)"""
+# Those who are called so, those whose name begins so, the others; of each the last in contact first.
+_POOL = f"""SELECT found.*, (SELECT name FROM enterprises_member AS owner
+        WHERE owner.enterprise_id = %(enterprise)s AND owner.id = found.owner_id) AS owner_name
+    FROM ({{found}}) AS found
+    ORDER BY %(text)s NOT IN (name, remark), NOT (starts_with(name, %(text)s) OR starts_with(remark, %(text)s)),
+        last_contact_at DESC, id DESC LIMIT {POOL}"""  # noqa: S608 - texts of ours
 _REMARKS = """SELECT contact_id, remark FROM contacts_follow
     WHERE enterprise_id = %s AND contact_id = ANY (%s) AND remark <> '' ORDER BY added_at, id"""
 
@@ -145,12 +152,9 @@ def _best(contacts: QuerySet, text: str, size: int) -> tuple[list[Contact], Rema
 
     A hundred are many to make objects of: they are plain rows until it is known who is shown.
     """
-    begins = Q(name__startswith=text) | Q(remark__startswith=text)
-    whole = Case(When(Q(name=text) | Q(remark=text), then=0), default=1)
-    pool = contacts.order_by(Case(When(begins, then=whole), default=2), "-last_contact_at", "-id")
-    owner = Member.objects.filter(pk=OuterRef("owner_id")).values("name")  # asked of those in the pool only
-    pool = pool.values(*_SHOWN, owner_name=Subquery(owner))[:POOL]
-    known = {one["id"]: one for one in pool}
+    found, params = subquery(contacts.values(*_SHOWN), "found")
+    params |= {"enterprise": current_enterprise_id(), "text": text}
+    known = {one["id"]: one for one in dicts(_POOL.format(found=found), params)}
     far = cache(lambda *names: distance(text, names))  # namesakes are many
     ranks = {pk: (far(one["name"], one["remark"]), False, one["status"] != Status.ACTIVE) for pk, one in known.items()}
     best = sorted(ranks, key=ranks.__getitem__)[:size]

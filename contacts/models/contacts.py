@@ -71,7 +71,12 @@ class Contact(TenantModel):
         )
         indexes = (
             models.Index(fields=("enterprise_id", "added_at", "id"), name="contact_added"),
-            models.Index(fields=("enterprise_id", "last_contact_at", "id"), name="contact_last_contact"),
+            # With what "silent for so many days" asks: who is silent stands at the end, behind hundreds of thousands.
+            models.Index(
+                fields=("enterprise_id", "last_contact_at", "id"),
+                name="contact_last_contact",
+                include=("last_customer_at", "added_at", "merged_into"),
+            ),
             models.Index(fields=("enterprise_id", "spend_cents", "id"), name="contact_spend"),
             models.Index(fields=("enterprise_id", "name", "id"), name="contact_name"),
             models.Index(fields=("enterprise_id", "owner", "added_at", "id"), name="contact_owner"),
@@ -152,6 +157,7 @@ class Follow(TenantModel):
                 name="follow_member",
                 include=("state",),
             ),
+            models.Index(fields=("enterprise_id", "source"), name="follow_source"),
             models.Index(
                 fields=("enterprise_id", "ended_at", "id"),
                 name="follow_ended",
