@@ -69,6 +69,9 @@ def filters(table: Table, enterprise: Enterprise, name: str) -> None:
         ),
         ("silent for 180 days, grade", "silent_days=180&grade=high"),
         ("silent, last contact first", "inactive=true&ordering=-last_contact_at"),
+        ("silent for 180 days, last contact first", "silent_days=180&ordering=-last_contact_at"),
+        ("silent for 900 days, last contact first", "silent_days=900&ordering=-last_contact_at"),
+        ("came by a way by which nobody came", "came_by=nowhere"),
         (
             "owner, grade, silent, last contact first",
             f"owner={owner}&grade=high&inactive=true&ordering=-last_contact_at",
