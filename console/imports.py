@@ -1,24 +1,27 @@
 """Import and export."""
 
+import io
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
 
-from common.errors import Refusal
+from common.errors import NotFound, Refusal
 from console.base import Page
 from console.forms import attach
 from contacts.files.columns import COLUMNS, ImportKind
-from contacts.files.writers import WRITERS
+from contacts.files.writers import WRITERS, open_writer
 from contacts.filters import ContactFilter
 from contacts.services.exports import JOB as EXPORT_JOB
 from contacts.services.exports import start_export
 from contacts.services.imports import OnFull, Preview, Upload, keep_upload, preview, start_import
 from contacts.services.imports.start import JOB as IMPORT_JOB
+from enterprises.services import zone
 from jobs.models import JobRun
 from quota import queries as quota
 
@@ -92,6 +95,22 @@ class Imports(Page):
     def _show(self, form: UploadForm, status: int = 200) -> HttpResponseBase:
         context = {"form": form, "columns": COLUMNS.items(), "runs": recent(self, IMPORT_JOB)}
         return self.render(context, status=status)
+
+
+class ImportTemplate(Page):
+    """An empty file with the columns of a kind, to be filled in."""
+
+    permission = "contacts.import"
+
+    def get(self, request: HttpRequest, kind: str) -> HttpResponseBase:
+        if kind not in set(ImportKind):
+            raise NotFound()
+        file = io.BytesIO()
+        with open_writer("xlsx", file, zone=zone(self.enterprise)) as writer:
+            writer.write_header([column.label for column in COLUMNS[ImportKind(kind)]])
+        response = HttpResponse(file.getvalue(), content_type=writer.content_type)
+        response["Content-Disposition"] = content_disposition_header(True, f"{ImportKind(kind).label}.xlsx") or ""
+        return response
 
 
 class ImportCheck(Page):
@@ -198,6 +217,7 @@ def job_address(page: Page, run: JobRun) -> str:
 
 urlpatterns = [
     path("imports/", Imports.as_view(), name="imports"),
+    path("imports/templates/<slug:kind>/", ImportTemplate.as_view(), name="import-template"),
     path("imports/<str:token>/", ImportCheck.as_view(), name="import-check"),
     path("exports/", Exports.as_view(), name="exports"),
 ]

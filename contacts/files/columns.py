@@ -199,7 +199,7 @@ COLUMNS[ImportKind.SERVED] = (
         memberid staff owner
         """,
     ),
-    _column("group", _("Group chat"), "群 客户群 群名 群名称 所在群 群聊 groupname chatname chat"),
+    _column("group", _("Group chat"), "群 客户群 群名 群名称 所在群 群聊 groupchat groupname chatname chat"),
     _column(
         "added_at",
         _("Added at"),

@@ -1,5 +1,6 @@
 """The page of one contact and the list's manners: tabs, reasons, questions before what cannot be undone."""
 
+import io
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,8 @@ from django.test import Client
 
 from common import pinyin
 from common.tenancy import tenant
+from contacts.files.columns import COLUMNS, ImportKind, guess
+from contacts.files.readers import open_table
 from contacts.models import Follow
 from contacts.services import tags, views
 from contacts.services.contacts import set_grade
@@ -146,3 +149,18 @@ def test_deleting_a_shared_view_says_that_it_vanishes_for_everybody(shop, enterp
         views.save_view(actor, name="低价值", filter={"grade": ["low"]}, shared=True)
     assert "vanishes for everybody" in shown(client, f"{base}contacts/", grade="low")
     assert "vanishes for everybody" not in shown(client, f"{base}contacts/")
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+@pytest.mark.parametrize("kind", list(ImportKind))
+def test_c12_a_template_has_the_columns_that_an_import_understands(shop, kind, language):
+    client, _actor, _contact, base = shop
+    client.cookies["language"] = language
+    url = f"{base}imports/templates/{kind.value}/"
+    assert f'href="{url}"' in shown(client, f"{base}imports/")
+    answer = client.get(url)
+    assert answer.status_code == 200 and "attachment" in answer["Content-Disposition"]
+    with open_table(io.BytesIO(answer.content), "template.xlsx") as table:
+        found = guess(table.header, kind)
+    assert found == {column.name: number for number, column in enumerate(COLUMNS[kind])}
+    assert client.get(f"{base}imports/templates/people/").status_code == 404

@@ -150,6 +150,7 @@ CONSOLE = [
     Row("POST", "groups/{group}/dismiss/", "groups.manage", SENT),
     Row("GET", "imports/", "contacts.import"),
     Row("POST", "imports/", "contacts.import", SENT, {"kind": "contacts"}),
+    Row("GET", "imports/templates/contacts/", "contacts.import"),
     Row("GET", "imports/no-such-token/", "contacts.import", 404),
     Row("POST", "imports/no-such-token/", "contacts.import", 404),
     Row("GET", "exports/", "contacts.export"),
