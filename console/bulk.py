@@ -262,7 +262,8 @@ class Undo(Page):
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
         run = self._run(pk)
         found = bulk.preview_undo(self.actor, run=run)
-        context: dict[str, Any] = {"run": run, "preview": found, "action": found.action}
+        budgets = navigation.address("budgets", self.enterprise.code) if self.actor.may("quota.view") else None
+        context: dict[str, Any] = {"run": run, "preview": found, "action": found.action, "budgets_url": budgets}
         if found.needs and not found.fits:
             context["decision"] = quota.decide(self.enterprise, Restricted.RESTORE_CONTACT, places=found.needs)
         return self.render(context)

@@ -1,6 +1,7 @@
 """Team budgets in bulk work and imports (Q12): per row or all together, each refusal with its reason."""
 
 import pytest
+from django.test import Client
 
 from common.tenancy import tenant
 from contacts.models import Contact, Follow, Interaction
@@ -177,3 +178,26 @@ def test_c3_q12_who_has_no_owner_gets_the_first_member_that_a_file_names(enterpr
     with tenant(enterprise.pk):
         assert whose() == [sam.pk] * 3 + [ned.pk]
         assert Follow.objects.filter(contact__external_userid="gq0").count() == 2
+
+
+def test_q12_an_undo_that_the_budgets_would_refuse_says_so_before(enterprise, team):
+    """Bringing back is all or nothing: the page says what is in the way, and offers no button that would fail."""
+    with tenant(enterprise.pk):
+        Budget.objects.update(places=5)
+        mine = [contact for number, contact in enumerate(team.ids) if number % 2 == 0]
+    do(enterprise, "restore", ids=mine)
+    run = do(enterprise, "archive", ids=mine)
+    client = Client()
+    client.force_login(team.admin.member.user)
+    client.cookies["language"] = "en"
+    page = f"/e/{enterprise.code}/jobs/{run.pk}/undo/"
+    button = '<button class="btn btn-primary">'
+    assert button in client.get(page).content.decode()
+    with tenant(enterprise.pk):
+        Budget.objects.filter(department=team.shenzhen).update(places=2)
+    shown = client.get(page).content.decode()
+    assert "have no room for 3 of them" in shown and button not in shown
+    failed = undo(enterprise, run)
+    assert (failed.state, failed.error["code"]) == ("failed", "budget_exceeded")
+    told = client.get(f"/e/{enterprise.code}/jobs/{failed.pk}/").content.decode()
+    assert "Borrow 3 places from the budget of another team." in told

@@ -18,6 +18,7 @@ WORDS = {
     "contacts/{}/purchases/": "contacts/{}/{}/",
     "tags/tag/{}/": "tags/{}/{}/",
     "imports/no-such-token/": "imports/{}/",
+    "imports/templates/contacts/": "imports/templates/{}/",
     "scale/platform/lost/": "scale/platform/{}/",
     "scale/budgets/loans/{}/approve/": "scale/budgets/loans/{}/{}/",
 }
