@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from django.db.models import F
 
 from common.sql import execute, rows
 from common.tenancy import current_enterprise_id
@@ -74,7 +75,7 @@ def contacts(
 
 def serve(actor: Actor, ids: Sequence) -> None:
     """Take a place for each of these contacts, as facts."""
-    Account.objects.update(served=Account.objects.get().served + len(ids))
+    Account.objects.update(served=F("served") + len(ids), ledger_number=F("ledger_number") + len(ids))
     quota.write_ledger_from(
         actor,
         source="SELECT id, name FROM contacts_contact WHERE enterprise_id = %(enterprise)s AND id = ANY (%(ids)s)",

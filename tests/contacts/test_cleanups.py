@@ -425,7 +425,7 @@ def test_q10_without_the_accounts_decision_they_would_overshoot(monkeypatch):
     enterprise, people = crowd(4, 1)
 
     def trusting(_actor, wanted, *, claimants):
-        Account.objects.update(served=F("served") + wanted)
+        Account.objects.update(served=F("served") + wanted, ledger_number=F("ledger_number") + wanted)
         return SimpleNamespace(count=wanted, refused={})
 
     monkeypatch.setattr(returns.quota, "reserve_up_to", trusting)
