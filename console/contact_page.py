@@ -178,10 +178,7 @@ class ContactPage(OneContact):
         }
 
     def _spaces(self, contact: Contact) -> dict[str, Any]:
-        seats = spaces.seats(self.actor)
-        return {
-            "seats": [] if seats is None else seats.filter(contact_id=contact.pk).order_by("space_name", "space_id")
-        }
+        return {"seats": spaces.of(self.actor, contact)}
 
     def _tag_rules(self, contact: Contact) -> dict[str, Any]:
         return {"worn": worn_tags.of(contact), "verdicts": tag_rules.explain(self.actor, contact)}

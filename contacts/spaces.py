@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
+from common.sql import rows
+from contacts.models import Contact
 from enterprises.actors import Actor
 
 Seats = Callable[[Actor], tuple[str, tuple[Any, ...]] | None]
@@ -22,3 +25,16 @@ def register(seats: Seats) -> None:
 def seats(actor: Actor) -> tuple[str, tuple[Any, ...]] | None:
     """What was registered."""
     return _registered[0](actor)
+
+
+def of(actor: Actor, contact: Contact) -> list[tuple[UUID, str]]:
+    """The spaces, with their names, in which the contact is, as far as the actor knows of them."""
+    asked = seats(actor)
+    if asked is None:
+        return []
+    statement, params = asked
+    return rows(
+        f"""SELECT seats.space, seats.name FROM ({statement}) AS seats (contact, space, name)
+            WHERE seats.contact = %s ORDER BY seats.name, seats.space""",  # noqa: S608 - of the room upstream
+        (*params, contact.pk),
+    )
