@@ -1,9 +1,10 @@
 """What every API view shares: JSON in and out, problem documents (RFC 9457), throttles."""
 
 import logging
+from datetime import datetime
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import redis
@@ -99,6 +100,17 @@ class Body(serializers.Serializer):
         if unknown:
             raise serializers.ValidationError({name: [_("This field does not exist.")] for name in sorted(unknown)})
         return super().to_internal_value(data)
+
+
+class Instant(serializers.DateTimeField):
+    """A time in a body: of the calendar that can be reckoned with, in whatever time zone."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"beyond": _("Write a year from 1900 to 9000.")}
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if not 1900 <= value.year <= 9000:
+            self.fail("beyond")
+        return super().enforce_timezone(value)
 
 
 class CallerThrottle(throttling.BaseThrottle):

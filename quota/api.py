@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common import clock
-from common.rest import Body
+from common.rest import Body, Instant
 from enterprises.api.shapes import PAGING, Moment, filters, page_of
 from enterprises.rest import TenantAPIView
 from enterprises.services import zone
@@ -92,7 +92,7 @@ class NewPackage(Body):
 
 class PlatformReport(Body):
     served = serializers.IntegerField(min_value=0, max_value=services.MOST_SERVED)
-    at = serializers.DateTimeField(required=False, help_text="When WeCom showed it; now when left out.")
+    at = Instant(required=False, help_text="When WeCom showed it; now when left out.")
 
 
 class PriceShape(serializers.Serializer):

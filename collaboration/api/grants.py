@@ -14,7 +14,7 @@ from collaboration.queries import grants as queries
 from collaboration.queries import reach
 from collaboration.services import grants as services
 from collaboration.services import rules
-from common.rest import Body
+from common.rest import Body, Instant
 from contacts.api.contacts import ContactView, member
 from contacts.api.shapes import NamedShape
 from contacts.models import Grant
@@ -44,13 +44,13 @@ class CollaboratorsShape(serializers.Serializer):
 class NewCollaborator(Body):
     member = serializers.UUIDField(help_text="An active colleague who sees what they are related to.")
     level = serializers.ChoiceField(LEVELS)
-    expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="For good when left out.")
+    expires_at = Instant(required=False, allow_null=True, help_text="For good when left out.")
     message = serializers.CharField(max_length=services.MESSAGE, required=False, allow_blank=True)
 
 
 class CollaboratorChange(Body):
     level = serializers.ChoiceField(LEVELS, required=False)
-    expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="Null: for good.")
+    expires_at = Instant(required=False, allow_null=True, help_text="Null: for good.")
 
 
 class CollaborationShape(serializers.Serializer):

@@ -1,6 +1,7 @@
 """REST: bulk work and its preview."""
 
 from typing import Any
+from uuid import UUID
 
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
@@ -12,8 +13,9 @@ from rest_framework.response import Response
 from common.rest import Body
 from contacts.rules import Grade, Status
 from contacts.services import bulk
-from enterprises.rest import TenantAPIView
+from enterprises.rest import TenantAPIView, get_or_404
 from jobs.api import JobReference
+from jobs.models import JobRun
 
 
 class Parameters(serializers.Serializer):
@@ -118,7 +120,17 @@ class BulkPreviewView(TenantAPIView):
         return Response(represent(bulk.preview(self.actor, **_asked(request))))
 
 
+class UndoPreviewView(TenantAPIView):
+    """What taking a bulk job back would do now, in numbers; changes nothing."""
+
+    @extend_schema(operation_id="jobs_undo_preview", responses=BulkPreview)
+    def get(self, request: Request, pk: UUID) -> Response:
+        run = get_or_404(JobRun.objects.visible_to(self.actor), pk)
+        return Response(represent(bulk.preview_undo(self.actor, run=run)))
+
+
 urlpatterns = [
+    path("jobs/<uuid:pk>/undo/preview", UndoPreviewView.as_view(), name="jobs-undo-preview"),
     path("contacts/bulk", BulkView.as_view(), name="contacts-bulk"),
     path("contacts/bulk/preview", BulkPreviewView.as_view(), name="contacts-bulk-preview"),
 ]

@@ -11,7 +11,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.rest import Body
+from common.rest import Body, Instant
 from contacts import agenda
 from contacts.api import shapes
 from contacts.api.contacts import ContactView, member
@@ -48,8 +48,8 @@ FOLLOW_UPS = shapes.page_of(FollowUpShape)
 class NewFollowUp(Body):
     text = serializers.CharField(max_length=services.MOST_TEXT)
     kind = serializers.ChoiceField(FollowUpKind.choices(), required=False)
-    at = serializers.DateTimeField(required=False, help_text=_("Now when left out."))
-    next_at = serializers.DateTimeField(required=False, allow_null=True, help_text=_("When to come back to it."))
+    at = Instant(required=False, help_text=_("Now when left out."))
+    next_at = Instant(required=False, allow_null=True, help_text=_("When to come back to it."))
     assignee = serializers.UUIDField(
         required=False, help_text=_("Who is reminded; the caller when left out. Others need contacts.assign.")
     )
@@ -59,7 +59,7 @@ class NewFollowUp(Body):
 class FollowUpEdit(Body):
     text = serializers.CharField(max_length=services.MOST_TEXT, required=False)
     kind = serializers.ChoiceField(FollowUpKind.choices(), required=False)
-    next_at = serializers.DateTimeField(required=False, allow_null=True)
+    next_at = Instant(required=False, allow_null=True)
     assignee = serializers.UUIDField(required=False)
 
 

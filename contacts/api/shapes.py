@@ -3,7 +3,7 @@
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from common.rest import Body
+from common.rest import Body, Instant
 from contacts.filters import ContactFilterSet
 from contacts.models import Contact
 from contacts.queries import Rule
@@ -128,7 +128,7 @@ class ContactEdit(Body):
 
 class NewInteraction(Body):
     kind = serializers.ChoiceField(RECORDED)
-    at = serializers.DateTimeField(required=False, help_text="When it happened; now when left out.")
+    at = Instant(required=False, help_text="When it happened; now when left out.")
     member = serializers.UUIDField(required=False, help_text="Whom of ours it concerned.")
     key = serializers.CharField(
         max_length=128, required=False, allow_blank=True, help_text="The same key again changes nothing."
@@ -138,7 +138,7 @@ class NewInteraction(Body):
 
 class NewPurchase(Body):
     order_no = serializers.CharField(max_length=64)
-    paid_at = serializers.DateTimeField(required=False, help_text="Now when left out.")
+    paid_at = Instant(required=False, help_text="Now when left out.")
     amount = serializers.DecimalField(12, 2, help_text="CNY; negative for a refund.")
 
 

@@ -182,6 +182,8 @@ def _mark(actor: Actor, clean_up: CleanUp, ids: Sequence[UUID] | None, *, keep: 
     if ids is not None and len(ids) > bulk.MAX_IDS:
         raise Invalid({"contacts": [_("Name at most %(many)s.") % {"many": bulk.MAX_IDS}]}, code="too_many")
     clean_up = _open(clean_up)
+    if ids is not None and not ids:
+        return 0
     seen = Contact.objects.visible_to(actor)
     if ids is None:
         seen = seen.filter(owner_id=actor.member_id)

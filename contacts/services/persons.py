@@ -105,7 +105,9 @@ def _typed(text: str) -> str:
 def erase(context: JobContext) -> dict[str, Any]:
     """The job: deletes the person with all that belongs to them, gives the place back, takes the name off traces."""
     with context.step():
-        contact = Contact.objects.select_for_update(no_key=False).get(pk=_contact(context).pk)
+        contact = Contact.objects.select_for_update(no_key=False).filter(pk=_contact(context).pk).first()
+        if contact is None:
+            raise NotFound()
         access.require(context.actor, contact, Right.DELETE)
         served = contact.status == Status.ACTIVE
         known = _same_person(contact)

@@ -44,10 +44,11 @@ def find_or_make(person: Contact) -> tuple[Contact, bool]:
 def locked(contact: Contact) -> Contact:
     """The contact's row as it is now, locked until the end of the transaction.
 
-    NotFound when it was merged into another one a moment ago: nothing may come to stand where nobody sees it.
+    NotFound when it was deleted, or merged into another one, a moment ago: nothing may come to stand where nobody
+    sees it.
     """
-    found = Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
-    if found.merged_into_id is not None:
+    found = Contact.objects.select_for_update(no_key=True).filter(pk=contact.pk).first()
+    if found is None or found.merged_into_id is not None:
         raise NotFound()
     return found
 

@@ -72,6 +72,7 @@ def _check(actor: Actor, tag: Tag, into: Tag) -> None:
 
 def run(context: JobContext) -> dict[str, Any]:
     """The job: taggings step by step, then, with the tag locked against new ones, the rest and the tag itself."""
+    tag_rules.require(context.actor)
     while _step(context, last=False) == STEP:
         pass
     _step(context, last=True)

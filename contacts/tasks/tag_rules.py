@@ -29,6 +29,7 @@ def apply_all(context: JobContext) -> dict[str, Any]:
 @job(tag_rules.JOB, label=_("Apply a tag rule"), permission="tags.manage")
 def apply_one(context: JobContext) -> dict[str, Any]:
     """Apply one rule now. Result: {put, taken}."""
+    tag_rules.require(context.actor)
     result = {"put": 0, "taken": 0}
     if not _apply(context, context.params["rule"], result):
         raise Conflict(_("This rule was deleted meanwhile."), code="gone")

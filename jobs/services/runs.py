@@ -126,6 +126,11 @@ def fetch(actor: Actor, *, run: JobRun) -> FileResponse:
 def undo(actor: Actor, *, run: JobRun) -> JobRun:
     """Queue the job that takes `run` back. Raises Conflict when it cannot be undone (any more, or twice)."""
     run = _locked(actor, run)
+    return enqueue(actor, name=require_undoable(actor, run), params={"undoes": str(run.pk)}, undoes=run)
+
+
+def require_undoable(actor: Actor, run: JobRun) -> str:
+    """The name of the job that takes `run` back. Raises Conflict when `undo` would, Forbidden."""
     job = registry.get(run.name)
     if job.permission is not None:
         actor.require(job.permission)
@@ -134,7 +139,7 @@ def undo(actor: Actor, *, run: JobRun) -> JobRun:
     _in_time(run)
     if run.undone_by.filter(state__in=UNDOING).exists():
         raise Conflict(_("This job was undone already."), code="already_undone")
-    return enqueue(actor, name=job.undo, params={"undoes": str(run.pk)}, undoes=run)
+    return job.undo
 
 
 # An undo in one of these states is under way or has happened (the constraint job_undone_once says the same).

@@ -435,6 +435,9 @@ def test_c14_x1_times_without_an_offset_are_those_of_the_enterprise(enterprise):
         assert plan.json()["next_at"] == "2026-07-01T08:00:00Z"
         never = post(api, f"{path}/interactions", {"kind": "message_in", "at": "2026-03-29T02:30:00"})
         assert never.json()["at"] == "2026-03-29T01:30:00Z", "the clocks went from two to three"
+        for year in ("0001-01-01", "9999-12-31T23:59:59"):
+            beyond = post(api, f"{path}/follow-ups", {"text": "x", "next_at": year})
+            assert (beyond.status_code, list(beyond.json()["errors"])) == (400, ["next_at"])
         offset = post(api, f"{path}/interactions", {"kind": "message_in", "at": "2026-03-29T02:30:00+08:00"})
         assert offset.json()["at"] == "2026-03-28T18:30:00Z"
     assert timezone.get_current_timezone_name() == "Asia/Shanghai", "nothing stays"

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from common.tenancy import tenant
 from contacts.models import Contact, Tag, TagGroup
+from contacts.services.contacts import restore_contact
 from jobs.models import JobRun
 from tests import crowd, factories
 from tests.contacts.bulk import finish
@@ -136,3 +137,28 @@ def test_preview_asks_a_constant_number_of_queries(enterprise, api):
             assert post(api, f"{URL}/preview", action="restore", filter={}).status_code == 200
         asked.append(len(queries))
     assert asked[0] == asked[1] <= 16
+
+
+def test_c5_x1_taking_back_is_previewed(api, enterprise):
+    """As the console does: what changed since, in numbers, and the refusals of the undo itself."""
+    with tenant(enterprise.pk):
+        admin = factories.super_admin(enterprise)
+        crowd.contacts(admin, 3)
+    asked = post(api, action="archive", filter={}).json()["job"]
+    with tenant(enterprise.pk):
+        run = JobRun.objects.get(pk=asked)
+    url = f"/api/v1/jobs/{run.pk}/undo"
+    waiting = api.get(f"{url}/preview")
+    assert (waiting.status_code, waiting.json()["code"]) == (409, "not_undoable")
+    finish(enterprise, run)
+    with tenant(enterprise.pk):
+        restore_contact(admin, contact=Contact.objects.order_by("pk").first())
+    seen = api.get(f"{url}/preview").json()
+    assert (seen["action"], seen["affected"], seen["excluded"]) == ("unarchive", 2, {"changed_since": 1})
+    assert (seen["needs"], seen["free_places"]) == (2, 1999)
+    asked = api.post(url).json()["job"]
+    with tenant(enterprise.pk):
+        undoing = JobRun.objects.get(pk=asked)
+    finish(enterprise, undoing)
+    for again in (api.get(f"{url}/preview"), api.post(url)):
+        assert (again.status_code, again.json()["code"]) == (409, "already_undone")

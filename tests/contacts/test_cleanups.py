@@ -520,6 +520,7 @@ def test_c8_x1_rounds_by_the_api(api, enterprise, quiet):
     one = f"/api/v1/clean-ups/{body['id']}"
     assert api.post(f"{one}/keep", {"contacts": [str(quiet[0].pk)]}, "application/json").json() == {"contacts": 1}
     assert api.post(f"{one}/let-go", {"contacts": [str(quiet[0].pk)]}, "application/json").json() == {"contacts": 1}
+    assert api.post(f"{one}/keep", {"contacts": []}, "application/json").json() == {"contacts": 0}
     assert api.post(f"{one}/keep", {}, "application/json").json() == {"contacts": 3}
     assert api.get("/api/v1/clean-ups").json()["results"][0]["kept"] == 3
     assert api.delete(one).status_code == 204

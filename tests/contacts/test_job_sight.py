@@ -3,13 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from common import clock
-from common.errors import Conflict
+from common.errors import Conflict, NotFound
 from common.tenancy import tenant
-from contacts.models import Contact
-from contacts.services import bulk, exports, persons
+from contacts.models import Contact, FollowTag, Tag, TagGroup
+from contacts.services import bulk, exports, persons, tag_merges, tag_rules
 from contacts.services.bulk import work
+from contacts.services.contacts import archive_contact, restore_contact
+from contacts.services.imports import import_upload
 from enterprises.actors import Actor
 from enterprises.models import Department, Member, Role
 from enterprises.services import GRADED_ADMIN
@@ -97,6 +100,37 @@ def test_o5_an_export_that_waited_is_not_made_for_who_may_not_export_any_more(en
         member.role.save()
     ended = finish(enterprise, run)
     assert (ended.state, ended.error["code"], ended.report) == ("failed", "forbidden", "")
+
+
+def test_o5_work_that_waited_is_not_done_for_who_may_not_do_it_any_more(enterprise, admin):
+    member = somebody(enterprise, "contacts.view", "contacts.import", "tags.manage")
+    with tenant(enterprise.pk):
+        factories.contact(admin)
+        actor = factories.actor(enterprise, member)
+        group = TagGroup.objects.create(name="来源")
+        one, other = (Tag.objects.create(group=group, name=name) for name in ("展会", "会展"))
+        rule = tag_rules.save(actor, name="r", conditions={"grade": ["low"]}, effect="tag", tag=one)
+        waiting = [
+            tag_rules.start(actor, rule=rule),
+            tag_merges.start(actor, tag=one, into=other),
+            import_upload(actor, file=SimpleUploadedFile("a.csv", b"external_userid,name\nwm-n,n\n"), kind="contacts"),
+        ]
+        member.role.permissions = ["contacts.view"]
+        member.role.save()
+    for run in waiting:
+        ended = finish(enterprise, run)
+        assert (ended.state, ended.error["code"]) == ("failed", "forbidden"), run.name
+    with tenant(enterprise.pk):
+        assert not FollowTag.objects.exists() and Tag.objects.count() == 2 and Contact.objects.count() == 1
+
+
+def test_c8_what_is_written_at_the_moment_of_a_deletion_is_refused(enterprise, admin):
+    with tenant(enterprise.pk):
+        contact = factories.contact(admin)
+        archive_contact(admin, contact=contact)
+    do(enterprise, "delete", ids=[contact.pk], params={"count": 1})
+    with tenant(enterprise.pk), pytest.raises(NotFound):
+        restore_contact(admin, contact=contact)  # as a request that had read it before
 
 
 # --- Taking back ----------------------------------------------------------------------------------------------

@@ -317,6 +317,7 @@ API = [
     Row("POST", "jobs/{open_job}/cancel"),
     Row("POST", "jobs/{failed_job}/retry", ok=202),
     Row("POST", "jobs/{job}/undo", ok=202),
+    Row("GET", "jobs/{job}/undo/preview", ok=409),  # of bulk work only
     Row("GET", "notifications"),
     Row("POST", "notifications/read"),
     Row("POST", "notifications/{notification}/read"),

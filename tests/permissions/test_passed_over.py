@@ -95,3 +95,23 @@ def test_x1_a_version_that_was_read_is_compared_or_refused(row, worlds):
     stale = asked(worlds, row, headers={"If-Match": '"999999"'})
     assert (stale.status_code, stale.json()["code"]) == (412, "precondition_failed")
     assert asked(worlds, row, headers={"If-Match": "*"}).status_code in row.good
+
+
+def body_fields(row: Row) -> list[str]:
+    """The fields of the body that the OpenAPI document names."""
+    content = OPERATIONS[row.route].get("requestBody", {}).get("content", {})
+    told = content.get("application/json", {}).get("schema", {})
+    told = DOCUMENT["components"]["schemas"][told["$ref"].rpartition("/")[2]] if "$ref" in told else told
+    return sorted(told.get("properties", ()))
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row.method != "GET" and body_fields(row)], ids=lambda row: f"{row.method} {row.path}"
+)
+def test_x1_no_value_of_a_field_is_an_error_of_ours(row, worlds):
+    """The first day of the calendar, nothing, and what PostgreSQL cannot keep, in every field that there is."""
+    ours, _theirs = worlds
+    for name in body_fields(row):
+        for value in ("0001-01-01", [], {"\0": ["\0"]}):
+            answer = asked(worlds, row, body={**row.content(ours), name: value})
+            assert answer.status_code < 500, (name, value)

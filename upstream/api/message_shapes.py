@@ -3,7 +3,7 @@
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from common.rest import Body
+from common.rest import Body, Instant
 from upstream.api.shapes import PAGING, NamedShape, page_of, question
 from upstream.models import Message, MessageDelivery, Partner
 from upstream.rules.audience import MOST
@@ -115,7 +115,7 @@ class MessageFile(Body):
 
 
 class SendBody(Body):
-    at = serializers.DateTimeField(required=False, allow_null=True, help_text="Left out: now.")
+    at = Instant(required=False, allow_null=True, help_text="Left out: now.")
 
 
 class MessageDeliveryShape(serializers.Serializer):

@@ -3,7 +3,7 @@
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from common.rest import Body
+from common.rest import Body, Instant
 from contacts.api.shapes import PAGING, NamedShape, page_of
 from upstream.models import Application, Invitation, Invitee, Partner, Share
 from upstream.rules.visibility import Reason
@@ -380,7 +380,7 @@ class NewShare(Body):
     note = serializers.CharField(max_length=500, required=False, allow_blank=True)
     url = serializers.CharField(max_length=2000, required=False, help_text="For all kinds but files.")
     file = serializers.FileField(required=False, help_text="For the kind file; at most 20 MB.")
-    starts_at = serializers.DateTimeField(required=False, allow_null=True, help_text="Of a meeting.")
+    starts_at = Instant(required=False, allow_null=True, help_text="Of a meeting.")
     space = serializers.UUIDField(required=False)
     series = serializers.UUIDField(required=False)
     subgroup = serializers.UUIDField(required=False, help_text="Of the space; those below have it as well.")

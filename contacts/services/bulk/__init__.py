@@ -20,7 +20,6 @@ from contacts.services.bulk.reasons import Reason
 from contacts.services.bulk.selection import MAX_IDS, Selection, fix, fix_listed
 from contacts.services.bulk.work import check_count
 from enterprises.actors import Actor
-from jobs import registry
 from jobs import services as jobs
 from jobs.models import JobRun
 
@@ -116,10 +115,9 @@ def preview_as(
 
 def preview_undo(actor: Actor, *, run: JobRun) -> Preview:
     """What taking a bulk job back would do now, in numbers. Raises Conflict for jobs that cannot be taken back."""
-    undo = registry.get(run.name).undo
-    if undo is None or undo not in BY_JOB:
+    action = BY_JOB.get(jobs.require_undoable(actor, run))
+    if action is None:
         raise Conflict(_("This job cannot be undone."), code="not_undoable")
-    action = BY_JOB[undo]
     actor.require(action.permission)
     return previews.preview_undo(actor, action=action, run=run)
 

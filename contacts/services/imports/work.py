@@ -46,6 +46,7 @@ class Import:
 
     def __init__(self, context: JobContext) -> None:
         self.context = context
+        context.actor.require("contacts.import")
         params = context.params
         self.dry_run: bool = params["dry_run"]
         self.partial = params["on_full"] == OnFull.PARTIAL and not self.dry_run
