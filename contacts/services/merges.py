@@ -170,8 +170,10 @@ def undo(actor: Actor, *, merge: ContactMerge) -> Contact:
     was, left = merge.before["contact"], merge.after["contact"]
     is_now = _plain(contact, was)
     status, owner = contact.status, contact.owner_id
+    stands = "status" in was and is_now["status"] == left.get("status")
     for name, value in was.items():
-        if is_now[name] == left.get(name):
+        # The times of a state say when it began: they come back with it, or not at all.
+        if stands if name in _GONE else is_now[name] == left.get(name):
             setattr(contact, name, _value(name, value))
     contact.version += 1
     contact.save(update_fields=[*was, "version"])

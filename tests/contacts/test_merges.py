@@ -149,6 +149,23 @@ def test_c5_undoing_keeps_what_changed_since(team, rich):
     assert Interaction.objects.get(pk=late.pk).contact_id == kept.pk
 
 
+def test_c5_a_state_that_changed_since_keeps_its_times(team, pair):
+    """Archived and waiting before, served by the merge, archived anew: it waits for nothing, and lies since now."""
+    kept, gone = pair
+    archive_contact(team.admin, contact=kept)
+    Contact.objects.filter(pk=kept.pk).update(waiting_since=NOON)
+    kept.refresh_from_db()
+    made = merges.merge(team.admin, contact=kept, gone=gone)
+    kept.refresh_from_db()
+    assert (kept.status, kept.archived_at, kept.waiting_since) == ("active", None, None)
+    with clock.at(NOON + DAY):
+        archive_contact(team.admin, contact=kept)
+        merges.undo(team.admin, merge=made)
+    kept.refresh_from_db()
+    assert (kept.status, kept.archived_at, kept.waiting_since) == ("archived", NOON + DAY, None)
+    assert verify_counts()["ok"]
+
+
 def test_q10_undoing_needs_a_place(team, rich, full):
     kept, gone = rich
     made = merges.merge(team.admin, contact=kept, gone=gone)
