@@ -26,12 +26,12 @@ from jobs.runner import execute_run
 from quota.services import refresh_account, verify_counts
 from tests import factories
 
-CONTACTS, PLACES, TAGS, MEMBERS = 5, 3, 2, 3
+CONTACTS, PLACES, TAGS, MEMBERS = 3, 2, 2, 2
 which = st.integers(0, CONTACTS - 1)
 several = st.sets(which, min_size=1)
 tag_numbers = st.sets(st.integers(0, TAGS - 1), min_size=1)
 who = st.integers(0, MEMBERS - 1)
-pick = st.integers(0, 9)
+pick = st.integers(0, 2)  # of the latest
 
 
 @dataclass
@@ -249,6 +249,11 @@ class Batches(RuleBasedStateMachine):
 
     @precondition(lambda self: self.batches)
     @rule(number=pick)
+    def undo_again(self, number: int) -> None:
+        self.undo(number)
+
+    @precondition(lambda self: self.batches)
+    @rule(number=pick)
     def undo(self, number: int) -> None:
         self.tick()
         batch = self.batches[-1 - number % len(self.batches)]
@@ -309,7 +314,26 @@ class Batches(RuleBasedStateMachine):
 
     # --- By hand ----------------------------------------------------------------------------------------------
 
-    @rule(number=which, archive=st.booleans())
+    @rule(chosen=several, archive=st.booleans())
+    def by_hand_status(self, chosen: set[int], archive: bool) -> None:
+        for number in sorted(chosen):
+            self.one_status(number, archive)
+
+    @rule(chosen=several)
+    def there_and_back(self, chosen: set[int]) -> None:
+        """What looks as a batch left it, and is not."""
+        for number in sorted(chosen):
+            one = self.people[number]
+            self.one_owner(number, owner := (one.owner + 1) % MEMBERS)
+            self.one_owner(number, (owner + 1) % MEMBERS)
+            self.one_status(number, archive := one.status == "active")
+            self.one_status(number, not archive)
+
+    @rule(chosen=several, owner=who)
+    def by_hand_owner(self, chosen: set[int], owner: int) -> None:
+        for number in sorted(chosen):
+            self.one_owner(number, owner)
+
     def one_status(self, number: int, archive: bool) -> None:
         self.tick()
         one = self.people[number]
@@ -323,7 +347,6 @@ class Batches(RuleBasedStateMachine):
         self.placed(one, "archived" if archive else "active", None)
         return None
 
-    @rule(number=which, owner=who)
     def one_owner(self, number: int, owner: int) -> None:
         self.tick()
         one = self.people[number]
@@ -447,7 +470,7 @@ def test_c5_c1_c13_whatever_happens_in_between_is_told_and_places_add_up():
         Batches,
         settings=settings(
             max_examples=6,
-            stateful_step_count=25,
+            stateful_step_count=40,
             deadline=None,
             derandomize=True,
             phases=[Phase.generate],
