@@ -319,15 +319,17 @@ class Batches(RuleBasedStateMachine):
         for number in sorted(chosen):
             self.one_status(number, archive)
 
-    @rule(chosen=several)
-    def there_and_back(self, chosen: set[int]) -> None:
-        """What looks as a batch left it, and is not."""
-        for number in sorted(chosen):
-            one = self.people[number]
-            self.one_owner(number, owner := (one.owner + 1) % MEMBERS)
-            self.one_owner(number, (owner + 1) % MEMBERS)
-            self.one_status(number, archive := one.status == "active")
-            self.one_status(number, not archive)
+    @precondition(lambda self: self.batches)
+    @rule(number=pick, chosen=several)
+    def there_and_back(self, number: int, chosen: set[int]) -> None:
+        """What looks as a batch left it, and is not; then the batch is taken back."""
+        for one in chosen & set(self.batches[-1 - number % len(self.batches)].done):
+            person = self.people[one]
+            self.one_owner(one, owner := (person.owner + 1) % MEMBERS)
+            self.one_owner(one, (owner + 1) % MEMBERS)
+            self.one_status(one, archive := person.status == "active")
+            self.one_status(one, not archive)
+        self.undo(number)
 
     @rule(chosen=several, owner=who)
     def by_hand_owner(self, chosen: set[int], owner: int) -> None:
