@@ -8,11 +8,19 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 from django.test import Client
+from hypothesis import HealthCheck, settings
 
 from common.postgres.roles import ensure_runtime_role
 from common.tenancy import tenant
 from enterprises.models import Enterprise
 from tests import factories, services, workers
+
+# No test asserts times: not how long an example takes, nor how soon examples are found. A fixture of one test serves
+# all of its examples, which undo what they did.
+settings.register_profile(
+    "scrm", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("scrm")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collaboration.models import BoardDay
@@ -149,7 +149,7 @@ def by_hand(events, since):
     return {day: tuple(numbers) for day, numbers in found.items()}
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @example([(0, "message_in")])  # at this very moment
 @given(
     st.lists(

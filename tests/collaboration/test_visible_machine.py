@@ -389,7 +389,6 @@ def test_o4_o5_visible_is_what_the_rule_says_whatever_happens():
         settings=settings(
             max_examples=12,
             stateful_step_count=30,
-            deadline=None,
             derandomize=True,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),

@@ -473,7 +473,6 @@ def test_c5_c1_c13_whatever_happens_in_between_is_told_and_places_add_up():
         settings=settings(
             max_examples=6,
             stateful_step_count=40,
-            deadline=None,
             derandomize=True,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),

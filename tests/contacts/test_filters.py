@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.http import QueryDict
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import Invalid
@@ -136,7 +136,7 @@ TAGS = "abcd"
 subsets = st.sets(st.sampled_from(TAGS))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(data=st.lists(st.lists(subsets, max_size=2), min_size=1, max_size=5), asked=st.tuples(subsets, subsets, subsets))
 def test_tag_any_all_none_are_what_sets_say(enterprise, data, asked):
     """C13 and the class of bugs where one tag filter silently removed another filter."""
@@ -212,7 +212,7 @@ QUESTIONS = {
 }
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50)
 @given(
     people=st.lists(person, min_size=1, max_size=6),
     asked=st.fixed_dictionaries({}, optional={name: given for name, (given, _test) in QUESTIONS.items()}),

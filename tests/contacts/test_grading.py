@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connections
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common import clock
@@ -24,7 +24,7 @@ from tests import crowd, factories
 
 NOW = datetime(2026, 6, 15, 4, 0, tzinfo=UTC)
 DECEMBER = datetime(2011, 12, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
-SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=40)
 
 amounts = st.sampled_from(["0.00", "0.01", "-0.01", "999.99", "1000", "4999.99", "5000", "-1000", "-4000"])
 ages = st.one_of(

@@ -6,7 +6,7 @@ import json
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import Forbidden, Invalid
@@ -61,7 +61,7 @@ def report(run):
         return file.read().decode()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(max_examples=40)
 @given(st.text(alphabet="0123456789+", min_size=1, max_size=32))
 def test_a_mask_is_the_same_here_and_in_the_database(db, phone):
     masked = rows("SELECT " + MASKED_PHONE.format("phone") + " FROM (SELECT %s AS phone) AS one", [phone])

@@ -127,7 +127,7 @@ def test_q2_without_a_list_what_we_archived_is_told(enterprise, firm):
 SIDES = st.lists(st.sampled_from(["active", "archived", "lost", None]), min_size=6, max_size=6)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(SIDES, st.lists(st.sampled_from(["member", "group", None]), min_size=6, max_size=6))
 def test_q2_whatever_the_two_say_the_causes_add_up(enterprise, ours, theirs):
     """Each of six people is anything here and anything there."""

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import transaction
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import Refusal
@@ -227,7 +227,7 @@ def take(team, what, who, key, text):
             merges.undo(actor, merge=merge)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(taken=st.lists(steps, min_size=1, max_size=8))
 def test_c11_after_any_services_the_index_is_what_plain_python_says(team, taken):
     for step in taken:

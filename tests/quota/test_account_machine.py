@@ -352,7 +352,6 @@ def test_q3_q5_q6_q7_q10_q11_q12_q14_the_account_is_what_a_slow_count_says():
         settings=settings(
             max_examples=20,
             stateful_step_count=30,
-            deadline=None,
             derandomize=True,
             phases=[Phase.generate],  # the steps as found are short enough; shrinking would take minutes
             suppress_health_check=list(HealthCheck),

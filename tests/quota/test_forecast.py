@@ -42,7 +42,7 @@ def series(days=120, rate=12.0, growth=0.0, weekdays=(1.2, 1.1, 1.0, 1.0, 1.1, 0
 # --- The statistics ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.integers(0, 60), min_size=56, max_size=90), st.integers(0, 5), st.sampled_from((50, 80, 90, 99)))
 def test_q15_the_interval_holds_the_point_and_widens(arrived, lost, confidence):
     found = project(arrived, [lost] * len(arrived), days=60, confidence=confidence)

@@ -369,7 +369,7 @@ def test_u6_whom_a_joined_enterprise_may_write_to_agrees_with_the_oracle(sides, 
         for number in range(small.MEMBERS):
             Member.objects.filter(pk=factories.member().pk).update(userid=f"oracle{number}")
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     @given(small.small_worlds())
     def check(world):
         with rolled_back():

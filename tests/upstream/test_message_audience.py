@@ -181,7 +181,7 @@ def fanned_out(actor, audience, size):
 
 
 @given(small_worlds())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_u9_an_audience_is_read_back_as_it_was(small):
     to = {
         name: {uuid7() for _one in ids} for name, ids in small["audience"].items() if isinstance(ids, set) and ids
@@ -197,7 +197,7 @@ def test_u9_preview_and_fan_out_agree_with_the_oracle(enterprise):
         role = factories.role("spaces.view", "spaces.message", scope="related")
         clerk = factories.member("员工", role=role)
 
-    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=80, suppress_health_check=list(HealthCheck))
     @given(small_worlds(), st.sampled_from([1, 3, 5000]))
     def check(small, size):
         with rolled_back(), tenant(enterprise.pk):

@@ -121,7 +121,7 @@ def as_rules(world):
     return World(present, theirs, rules, world["open"]), list(ours.values()), list(theirs.values())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(small_worlds())
 def test_u6_the_decision_agrees_with_the_oracle(small):
     world, ours, theirs = as_rules(small)
@@ -183,7 +183,7 @@ def test_u6_lists_in_sql_and_the_decision_give_the_same_answers(enterprise):
             person = factories.member()
             Member.objects.filter(pk=person.pk).update(userid=f"oracle{number}")
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     @given(small_worlds())
     def check(small):
         with rolled_back(), tenant(enterprise.pk):

@@ -111,7 +111,7 @@ hostile = st.sampled_from(
 cells = st.one_of(texts, hostile)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.lists(cells, min_size=3, max_size=3), max_size=5))
 @example([["\ufffe", "\uffff", "\x85"], ["_x0041_", "\x1f", "\u2028"]])
 def test_c12_what_is_written_is_read(rows):

@@ -216,7 +216,7 @@ def test_c12_damaged_parts():
     assert refused_with(bytes(data)) == "corrupt"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_c12_damage_anywhere_is_a_refusal_or_a_readable_table(data):
     strings = "<si><t>id</t></si><si><t>a</t></si>"
