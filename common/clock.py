@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 _moment: ContextVar[datetime | None] = ContextVar("clock_moment", default=None)
 
@@ -16,6 +16,11 @@ def now() -> datetime:
 def real() -> datetime:
     """The machine's own time, whatever `at` says: for leases and time-outs only."""
     return datetime.now(UTC)
+
+
+def in_calendar(day: date) -> bool:
+    """Can days and time zones be reckoned with from there? Not at the ends of what a date can hold."""
+    return 1900 <= day.year <= 9000
 
 
 @contextmanager

@@ -108,7 +108,7 @@ class Instant(serializers.DateTimeField):
     default_error_messages: ClassVar[dict[str, Any]] = {"beyond": _("Write a year from 1900 to 9000.")}
 
     def enforce_timezone(self, value: datetime) -> datetime:
-        if not 1900 <= value.year <= 9000:
+        if not clock.in_calendar(value):
             self.fail("beyond")
         return super().enforce_timezone(value)
 

@@ -75,9 +75,9 @@ class Scale(Page):
             "calendar": _calendar(view),
             "form": form,
             "may_buy": self.actor.may("quota.buy"),
-            "sees_all": ledger.sees_all(self.actor),
-            "sees_ledger": ledger.sees_all(self.actor) and self.actor.may("quota.ledger"),
-            "seats": _seats(seats.kept()) if ledger.sees_all(self.actor) else None,
+            "sees_all": self.actor.sees_all,
+            "sees_ledger": self.actor.sees_all and self.actor.may("quota.ledger"),
+            "seats": _seats(seats.kept()) if self.actor.sees_all else None,
         }
         return self.render(context, status=status)
 

@@ -17,7 +17,6 @@ from console.base import Page
 from console.forms import attach
 from enterprises.rest import get_or_404
 from quota import outlook, services
-from quota.ledger import sees_all
 from quota.models import Campaign
 
 DAYS = (90, 365, 1095)
@@ -61,7 +60,7 @@ class Forecast(Page):
         days = int(asked) if asked in {str(days) for days in DAYS} else DAYS[0]
         found = outlook.outlook(self.enterprise, days=days)
         weekdays = found.facts.get("weekdays", [])
-        whole = sees_all(self.actor)
+        whole = self.actor.sees_all
         lifts = found.facts.get("lifts", {})
         context = {
             "outlook": found,

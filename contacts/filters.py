@@ -386,4 +386,4 @@ def _parsed(text: str) -> date | datetime | None:
         value = parse_date(text) or parse_datetime(text.replace(" ", "+") if "T" in text else text)
     except ValueError:
         return None
-    return value if value is not None and 1900 <= value.year <= 9000 else None
+    return value if value is not None and clock.in_calendar(value) else None

@@ -14,21 +14,15 @@ from common.ids import parse_uuid
 from common.sql import row, rows
 from common.tenancy import current_enterprise_id
 from enterprises.actors import Actor
-from enterprises.models import Role
 from quota.models import LedgerEntry
 
 FILTERS = ("reason", "from", "to", "contact")
 
 
-def sees_all(actor: Actor) -> bool:
-    """Does the actor see every contact? Counts of contacts are for those who do (O5)."""
-    return actor.member is None or actor.member.role.scope == Role.Scope.ALL
-
-
 def require_whole_enterprise(actor: Actor, code: str) -> None:
     """Raise Forbidden unless one has the code and sees every contact: for what tells of all or changes all (O5)."""
     actor.require(code)
-    if not sees_all(actor):
+    if not actor.sees_all:
         raise Forbidden(_("This is for those who see the whole enterprise."), code="whole_enterprise_only")
 
 

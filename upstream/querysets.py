@@ -9,21 +9,15 @@ from django.db.models.expressions import RawSQL
 from common import clock
 from common.tenancy import TenantQuerySet
 from contacts.models import Contact
-from enterprises.models import Role
 from upstream.rules import names
 
 if TYPE_CHECKING:
     from enterprises.actors import Actor
 
 
-def sees_all(actor: "Actor") -> bool:
-    """Does the actor see every space, in it or not?"""
-    return actor.member is None or actor.member.role.scope == Role.Scope.ALL
-
-
 def manages(actor: "Actor") -> bool:
     """Does the actor see everybody in the spaces that exist for them, whatever the correspondence rules say?"""
-    return sees_all(actor) or actor.may("spaces.manage")
+    return actor.sees_all or actor.may("spaces.manage")
 
 
 def _seen_partners(actor: "Actor") -> RawSQL:
@@ -35,7 +29,7 @@ class SpaceQuerySet(TenantQuerySet):
 
     def visible_to(self, actor: "Actor") -> Self:
         """The spaces that exist for this actor: all, or those that they are in (U6)."""
-        if sees_all(actor):
+        if actor.sees_all:
             return self
         seats = RawSQL(
             "SELECT space_id FROM upstream_spacemember WHERE enterprise_id = %s AND member_id = %s",
@@ -49,7 +43,7 @@ class PartnerQuerySet(TenantQuerySet):
 
     def visible_to(self, actor: "Actor") -> Self:
         """The partners that exist for this actor; the same answer as `rules.visibility.decide`."""
-        if sees_all(actor):
+        if actor.sees_all:
             return self
         if actor.may("spaces.manage"):
             from upstream.models import Space
@@ -68,7 +62,7 @@ class PartnerContactQuerySet(TenantQuerySet):
 
     def visible_to(self, actor: "Actor") -> Self:
         """The people of the partners that exist for this actor."""
-        if sees_all(actor):
+        if actor.sees_all:
             return self
         from upstream.models import Partner
 
@@ -92,7 +86,7 @@ class SpaceChatQuerySet(TenantQuerySet):
         """Group chats of the spaces that exist for the actor: all for who manages, else those one is in (U6, U10)."""
         from upstream.models import ChatSeat, Space
 
-        if sees_all(actor):
+        if actor.sees_all:
             return self
         found = self.filter(space__in=Space.objects.visible_to(actor).values("id"))
         if actor.may("spaces.manage"):
@@ -107,7 +101,7 @@ class InvitationQuerySet(TenantQuerySet):
         """Invitations into spaces that exist for the actor: all of them for who manages, else one's own."""
         from upstream.models import Space
 
-        if sees_all(actor):
+        if actor.sees_all:
             return self
         spaces = Space.objects.visible_to(actor)
         into = Q(space__in=spaces.values("id")) | Q(series__in=spaces.exclude(series=None).values("series"))
@@ -127,7 +121,7 @@ class InviteeQuerySet(TenantQuerySet):
         """Invited customers whom the actor sees: all of their invitations, else those they invite themselves."""
         from upstream.models import Invitation
 
-        if sees_all(actor):
+        if actor.sees_all:
             return self
         found = self.filter(contact_id__in=Contact.objects.visible_to(actor).values("id"))
         if actor.may("spaces.manage"):
@@ -142,7 +136,7 @@ class MessageQuerySet(TenantQuerySet):
         """All messages; one's own; and for who manages spaces those that go only into spaces that they see."""
         from upstream.models import Space
 
-        if sees_all(actor):
+        if actor.sees_all:
             return self
         seen = Q(created_by_id=actor.member_id)
         if actor.may("spaces.manage"):

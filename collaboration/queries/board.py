@@ -197,6 +197,6 @@ def _day(name: str, text: str | None) -> date | None:
         day = date.fromisoformat(text)
     except ValueError as error:
         raise Invalid({name: [_("Write a day as YYYY-MM-DD.")]}) from error
-    if not 1900 <= day.year <= 9000:  # beyond the calendar that can be reckoned with
+    if not clock.in_calendar(day):
         raise Invalid({name: [_("Write a day as YYYY-MM-DD.")]})
     return day

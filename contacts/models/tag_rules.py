@@ -1,11 +1,14 @@
 """Tag rules (C13): if a contact answers a filter, then it wears a tag, or does not."""
 
+from collections.abc import Collection
+from uuid import UUID
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from common import clock
 from common.tenancy import TenantForeignKey, TenantModel
-from contacts.rules import TagEffect
+from contacts.rules import TagEffect, asked_tags
 
 
 class TagRule(TenantModel):
@@ -28,3 +31,7 @@ class TagRule(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def names(self, tags: Collection[UUID]) -> bool:
+        """Does the rule set one of these tags, or ask for one?"""
+        return self.tag_id in tags or not asked_tags(self.conditions).isdisjoint(map(str, tags))

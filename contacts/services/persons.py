@@ -46,16 +46,14 @@ TRACES = {
 
 def start_export(actor: Actor, *, contact: Contact) -> JobRun:
     """Queue the export of everything that is kept about a person: a JSON file, the job's report."""
-    actor.require("contacts.export")
-    actor.require("contacts.phones")
+    _may_have(actor)
     access.require(actor, contact, Right.SEE)
     return jobs.enqueue(actor, name=EXPORT_OF_ONE, params={"contact": str(contact.pk)})
 
 
 def write_export(context: JobContext) -> dict[str, Any]:
     """The job: one snapshot, table by table, row by row; of the contact and of those that were merged into it."""
-    context.actor.require("contacts.export")
-    context.actor.require("contacts.phones")
+    _may_have(context.actor)
     with context.report(f"{context.params['contact']}.json") as stream, context.step():
         contact = _contact(context)
         params = {"enterprise": current_enterprise_id(), "contacts": [one.pk for one in _same_person(contact)]}
@@ -78,10 +76,15 @@ def write_export(context: JobContext) -> dict[str, Any]:
 
 def may_fetch(actor: Actor, run: JobRun) -> None:
     """Whoever fetches the file sees the person now, and may have all that is in it."""
-    actor.require("contacts.export")
-    actor.require("contacts.phones")
+    _may_have(actor)
     if not Contact.objects.visible_to(actor).filter(pk=UUID(run.params["contact"])).exists():
         raise NotFound()
+
+
+def _may_have(actor: Actor) -> None:
+    """The file holds everything, phone numbers in full."""
+    actor.require("contacts.export")
+    actor.require("contacts.phones")
 
 
 def start_erasure(actor: Actor, *, contact: Contact, confirm: str) -> JobRun:

@@ -10,7 +10,6 @@ from common.ids import parse_uuid
 from common.sql import execute, row
 from common.tenancy import current_enterprise_id
 from contacts.models import Contact, FollowTag, Tag, TagRule
-from contacts.rules import asked_tags
 from contacts.services import tag_rules, views
 from enterprises import audit
 from enterprises.actors import Actor
@@ -50,11 +49,7 @@ def preview(actor: Actor, *, tag: Tag, into: Tag) -> Preview:
     _check(actor, tag, into)
     wearing = Contact.objects.filter(pk__in=FollowTag.objects.filter(tag=tag).values("contact_id"))
     both = wearing.filter(pk__in=FollowTag.objects.filter(tag=into).values("contact_id"))
-    rules = [
-        rule.name
-        for rule in TagRule.objects.order_by("position", "id")
-        if rule.tag_id == tag.pk or str(tag.pk) in asked_tags(rule.conditions)
-    ]
+    rules = [rule.name for rule in TagRule.objects.all() if rule.names([tag.pk])]
     return Preview(wearing.count(), both.count(), rules, views.asking(tag).count())
 
 

@@ -11,7 +11,7 @@ from common.errors import Conflict, Invalid
 from common.sql import lock
 from common.tenancy import current_enterprise_id
 from contacts.models import Contact, Follow, FollowTag, Tag, TagGroup, TagRule
-from contacts.rules import MOST_TAGS, Right, TagColour, asked_tags, is_reserved_tag
+from contacts.rules import MOST_TAGS, Right, TagColour, is_reserved_tag
 from contacts.services import tag_room
 from contacts.services.steps import hold
 from enterprises import audit
@@ -121,10 +121,8 @@ def make_room(wanted: int) -> None:
 
 
 def _not_in_rules(tags: QuerySet[Tag]) -> None:
-    named = {str(pk) for pk in tags.values_list("pk", flat=True)}
-    users = [
-        rule.name for rule in TagRule.objects.all() if str(rule.tag_id) in named or named & asked_tags(rule.conditions)
-    ]
+    named = set(tags.values_list("pk", flat=True))
+    users = [rule.name for rule in TagRule.objects.all() if rule.names(named)]
     if users:
         raise Conflict(
             _("Rules use this tag: %(rules)s. Change or delete them first.") % {"rules": ", ".join(users)},

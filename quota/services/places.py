@@ -330,33 +330,18 @@ def lock_account() -> Account:
 # --- The ledger -------------------------------------------------------------------------------------------
 
 
-def write_ledger_from(actor: Actor, *, source: str, params: dict, count: int, reason: str, delta: int) -> None:
+def write_ledger_from(
+    actor: Actor, *, source: str, params: dict, count: int, reason: str, delta: int, planned: bool = False
+) -> None:
     """A ledger row per place that was taken (+1) or given back (-1), numbered, with the number served after it (Q14).
 
     `source` is a SELECT of (contact id, label) that yields `count` rows; its `params` are named. Call it right
     after the account was changed by `count`, in the same transaction: that took the numbers and holds the row's lock
-    since, so numbers follow the order of happening and no two transactions share one. Raises RuntimeError when
-    `source` yields another number of rows.
+    since, so numbers follow the order of happening and no two transactions share one. `planned`: see
+    `common.sql.execute`. Raises RuntimeError when `source` yields another number of rows.
     """
-    if count:
-        _write_ledger_from(actor, source, params, count, reason, delta)
-
-
-def _write_ledger(actor: Actor, places: Sequence[Place], reason: str, delta: int) -> None:
-    _write_ledger_from(
-        actor,
-        "SELECT * FROM unnest(%(contacts)s::uuid[], %(labels)s::text[])",
-        {"contacts": [place.contact_id for place in places], "labels": [place.label for place in places]},
-        len(places),
-        reason,
-        delta,
-        planned=True,
-    )
-
-
-def _write_ledger_from(
-    actor: Actor, source: str, params: dict, count: int, reason: str, delta: int, *, planned: bool = False
-) -> None:
+    if not count:
+        return
     written = execute(
         f"""
         INSERT INTO quota_ledgerentry
@@ -385,3 +370,15 @@ def _write_ledger_from(
     )
     if written != count:
         raise RuntimeError(f"{count} places were changed, but the ledger would get {written} rows.")
+
+
+def _write_ledger(actor: Actor, places: Sequence[Place], reason: str, delta: int) -> None:
+    write_ledger_from(
+        actor,
+        source="SELECT * FROM unnest(%(contacts)s::uuid[], %(labels)s::text[])",
+        params={"contacts": [place.contact_id for place in places], "labels": [place.label for place in places]},
+        count=len(places),
+        reason=reason,
+        delta=delta,
+        planned=True,
+    )

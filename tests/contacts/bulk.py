@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.files.storage import default_storage
 
+from common import clock
 from common.tenancy import tenant
-from contacts.models import Contact
-from contacts.services import bulk
+from contacts.models import CleanUp, Contact
+from contacts.services import bulk, cleanups
 from enterprises.actors import Actor
 from enterprises.models import Enterprise
 from jobs import services as jobs
@@ -60,3 +61,13 @@ def silent(actor, number=1, **fields):
     made = [factories.contact(actor, added_at=factories.NOON - timedelta(days=200), **fields) for _n in range(number)]
     Contact.objects.filter(pk__in=[one.pk for one in made]).update(inactive=True)
     return made
+
+
+def end_round(enterprise: Enterprise, made: CleanUp) -> int:
+    """The time of a clean-up is over, and its archiving is done; how many it gave to that."""
+    with tenant(enterprise.pk), clock.at(made.due_at):
+        counted = cleanups.carry_out(factories.super_admin(enterprise), now=made.due_at)
+        runs = list(JobRun.objects.filter(name="contacts.archive", state="queued").values_list("pk", flat=True))
+    for run in runs:
+        execute_run(enterprise.pk, run)
+    return counted["archived"]

@@ -11,9 +11,8 @@ from contacts import cleanup_rounds
 from contacts.models import CleanUpItem, Contact
 from contacts.services import cleanups, merges, objections
 from jobs.models import JobRun
-from jobs.runner import execute_run
 from tests import factories
-from tests.contacts.bulk import consistent, silent
+from tests.contacts.bulk import consistent, end_round, silent
 from tests.factories import NOON
 
 
@@ -126,12 +125,7 @@ def committed(committed_db):
 
     def carry_out():
         try:
-            with tenant(enterprise.pk), clock.at(made.due_at):
-                counted = cleanups.carry_out(factories.super_admin(enterprise), now=made.due_at)
-                runs = list(JobRun.objects.filter(name="contacts.archive", state="queued").values_list("pk", flat=True))
-            for run in runs:
-                execute_run(enterprise.pk, run)
-            return counted["archived"]
+            return end_round(enterprise, made)
         finally:
             connections.close_all()
 

@@ -27,7 +27,7 @@ from jobs.runner import execute_run
 from quota.models import Account, LedgerEntry
 from quota.services import refresh_account, verify_counts
 from tests import factories
-from tests.contacts.bulk import consistent, do, silent
+from tests.contacts.bulk import consistent, do, end_round, silent
 from tests.contacts.conftest import grant
 from tests.factories import NOON
 from tests.parallel import in_parallel
@@ -245,24 +245,16 @@ def test_c8_who_is_kept_at_the_last_moment_is_not_archived(locked, monkeypatch):
     if not locked:
         monkeypatch.setattr(cleanups, "_open", lambda clean_up: clean_up)
 
-    def carry_out():
-        with tenant(enterprise.pk), clock.at(made.due_at):
-            counted = cleanups.carry_out(factories.super_admin(enterprise), now=made.due_at)
-            runs = list(JobRun.objects.filter(name="contacts.archive", state="queued").values_list("pk", flat=True))
-        for run in runs:
-            execute_run(enterprise.pk, run)
-        return counted["archived"]
-
     def elsewhere():
         try:
-            return carry_out()
+            return end_round(enterprise, made)
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(1) as pool, tenant(enterprise.pk), clock.at(made.due_at - timedelta(seconds=1)):
         assert cleanups.keep(factories.super_admin(enterprise), clean_up=made, ids=[kept.pk]) == 1
         assert pool.submit(elsewhere).result() == (0 if locked else 1)
-    assert carry_out() == (1 if locked else 0)
+    assert end_round(enterprise, made) == (1 if locked else 0)
     with tenant(enterprise.pk):
         assert CleanUpItem.objects.get(contact=kept).kept_at is not None
         assert Contact.objects.get(pk=kept.pk).status == ("active" if locked else "archived")

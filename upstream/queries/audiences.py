@@ -13,7 +13,6 @@ from common.sql import row, subquery
 from common.tenancy import current_enterprise_id
 from enterprises.actors import Actor
 from upstream.models import Partner, Space
-from upstream.querysets import sees_all
 from upstream.rules.audience import SETS, WORDS, Audience, LeftOut
 
 # Partners that are named and not narrowed away, with whether the sender sees them; and persons who are excluded.
@@ -45,7 +44,7 @@ MEANT = "(c.leader OR NOT %(leaders)s)"
 
 def statement(actor: Actor, audience: Audience) -> tuple[str, dict[str, Any]]:
     """The text of the two sets, to stand after WITH, and its parameters."""
-    if sees_all(actor):
+    if actor.sees_all:
         seen, params = "true", {}
     else:
         visible, params = subquery(Partner.objects.visible_to(actor).values("id"), "visible")

@@ -11,7 +11,6 @@ from common.errors import Invalid
 from enterprises.actors import Actor
 from upstream.models import Application, Invitation, Invitee
 from upstream.queries.lists import _uuid
-from upstream.querysets import sees_all
 
 INVITATION_FILTERS = ("space", "series")
 State = Invitee.State
@@ -48,7 +47,7 @@ def invitees(actor: Actor, invitation: Invitation, state: str = "") -> QuerySet[
 def applications(actor: Actor, state: str = "") -> QuerySet[Application]:
     """Who sent a form by an invitation that the actor sees."""
     found = Application.objects.select_related("invitation__space", "invitation__series", "invitation__subgroup")
-    if not sees_all(actor):
+    if not actor.sees_all:
         found = found.filter(invitation__in=Invitation.objects.visible_to(actor).values("id"))
     if state:
         if state not in Application.State.values:

@@ -30,7 +30,6 @@ from upstream.models import (
     Subgroup,
     SubgroupMember,
 )
-from upstream.querysets import sees_all
 
 SPACE_FILTERS = ("search", "series")
 PARTNER_FILTERS = ("search", "space", "series", "subgroup", "kind", "owner", "virtual", "region")
@@ -165,7 +164,7 @@ def customer_seats(actor: Actor) -> tuple[str, tuple[Any, ...]] | None:
     if not actor.may("spaces.view"):
         return None
     enterprise = current_enterprise_id()
-    if sees_all(actor):
+    if actor.sees_all:
         return _CUSTOMER_SEATS, (enterprise,)
     partners, params = Partner.objects.visible_to(actor).order_by().values("id").query.sql_with_params()
     return f"{_CUSTOMER_SEATS} AND seat.partner_id IN ({partners})", (enterprise, *params)

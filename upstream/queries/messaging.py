@@ -14,7 +14,6 @@ from enterprises.actors import Actor
 from jobs.models import JobRun
 from upstream.models import Message, MessageDelivery, Partner, PartnerContact, Person, Series, Space, Subgroup
 from upstream.queries.lists import _uuid
-from upstream.querysets import sees_all
 
 MESSAGE_FILTERS = ("space", "series", "state")
 NAMED = 3  # of each sort of things in an audience, so many by name
@@ -92,7 +91,7 @@ def describe(found: list[Message]) -> None:
 def deliveries(actor: Actor, message: Message, state: str = "") -> QuerySet[MessageDelivery]:
     """The message's rows of people whom the actor sees; ordered by `person_id` without sorting."""
     found = MessageDelivery.objects.filter(message=message).select_related("person")
-    if not sees_all(actor):
+    if not actor.sees_all:
         found = found.filter(seat_id__in=PartnerContact.objects.visible_to(actor).values("id"))
     if state:
         if state not in MessageDelivery.State.values:
